@@ -1,0 +1,146 @@
+/*
+ * container.h - the .hvqz container: formats/hvqz.md in C.
+ *
+ * The writer is told what the chunks are and lays them out; the reader checks
+ * everything the specification says before it believes it. Payloads are opaque
+ * here: codecs see them, the container does not.
+ */
+#ifndef FORMATS_CONTAINER_H
+#define FORMATS_CONTAINER_H
+
+#include "model/model.h"
+#include "stream/sink.h"
+#include "stream/source.h"
+
+#include <xxhash.h>
+
+enum {
+	CONTAINER_MAGIC_LEN = 8,
+	CONTAINER_PROLOGUE_LEN = 64,
+	CONTAINER_CHUNK_HEAD_LEN = 64,
+	CONTAINER_TRAILER_LEN = 64,
+};
+
+extern const uint8_t container_magic[CONTAINER_MAGIC_LEN];
+
+/* Everything the header says. */
+struct container_info {
+	unsigned major, minor;
+	struct model model;		/* owned */
+	uint8_t *tensor_flags;		/* [n_tensors]; owned */
+	/* key/value remarks, in file order; owned. For people, and for -l. */
+	struct container_note {
+		char *key, *value;
+	} *notes;
+	size_t n_notes;
+	uint64_t header_hash;
+};
+
+enum { TENSOR_LOSSY = 1 };		/* in tensor_flags */
+
+struct chunk_head {
+	uint32_t tensor;	/* index in the table */
+	uint8_t codec;
+	uint64_t first_row;
+	uint32_t n_rows;
+	uint32_t raw_len;
+	uint32_t stored_len;
+	float noise, signal;	/* Σ(w−ŵ)², Σw²; both 0 when lossless */
+	uint64_t stored_hash;	/* XXH3-64 of the payload */
+	uint64_t raw_hash;	/* XXH3-64 of the reconstructed bytes */
+};
+
+void container_info_free(struct container_info *info);
+/* Append a remark (copied). */
+enum hvqz_ret container_note(struct container_info *info, const char *key,
+			     const char *value, struct hvqz_err *err);
+/* The value of the first remark of that key, or NULL. */
+const char *container_find_note(const struct container_info *info,
+				const char *key);
+
+/* ---- writing: head, then every chunk in order, then finish ---- */
+
+struct container_writer;
+/* info must outlive the writer. */
+enum hvqz_ret container_write_head(struct container_writer **w,
+				   const struct container_info *info,
+				   struct sink *out, struct hvqz_err *err);
+/* h is complete; payload has h->stored_len bytes. Asserts the tiling. */
+enum hvqz_ret container_write_chunk(struct container_writer *w,
+				    const struct chunk_head *h,
+				    const uint8_t *payload,
+				    struct hvqz_err *err);
+/* Index and trailer. Asserts that every tensor is complete. */
+enum hvqz_ret container_write_tail(struct container_writer *w,
+				   struct hvqz_err *err);
+void container_writer_free(struct container_writer *w);
+
+/* ---- reading in sequence: works on a pipe ---- */
+
+struct container_reader;
+bool container_bid(const uint8_t *peek, size_t len);
+/* Magic, version, header; *info is filled (the caller frees it). */
+enum hvqz_ret container_read_head(struct container_reader **r,
+				  struct source *src,
+				  struct container_info *info,
+				  struct hvqz_err *err);
+/*
+ * The next chunk head, checked against table and tiling; *end = true when
+ * every tensor is complete. Then the payload must be read (or skipped).
+ */
+enum hvqz_ret container_read_chunk(struct container_reader *r,
+				   struct chunk_head *h, bool *end,
+				   struct hvqz_err *err);
+/* The payload of the chunk head just read into *payload (cleared first). */
+enum hvqz_ret container_read_payload(struct container_reader *r,
+				     struct buf *payload,
+				     struct hvqz_err *err);
+/* Is the payload what its head says? Thread-safe, pure. */
+enum hvqz_ret container_check_payload(const struct container_info *info,
+				      const struct chunk_head *h,
+				      const uint8_t *payload,
+				      struct hvqz_err *err);
+enum hvqz_ret container_check_raw(const struct container_info *info,
+				  const struct chunk_head *h,
+				  const uint8_t *raw, struct hvqz_err *err);
+/* Index, trailer, end of input: all must agree with the chunks seen. */
+enum hvqz_ret container_read_tail(struct container_reader *r,
+				  struct hvqz_err *err);
+void container_reader_free(struct container_reader *r);
+
+/* ---- the index: on a seekable source ---- */
+
+struct container_index_entry {
+	uint64_t off;		/* of the chunk head, in the file */
+	uint64_t first_row;
+	uint32_t n_rows;
+	uint32_t stored_len;
+	uint8_t codec;
+	float noise, signal;
+};
+
+struct container_index {
+	struct container_index_entry *chunks;	/* owned, in file order */
+	size_t n_chunks;
+	size_t *first;		/* [n_tensors + 1]: a tensor's first chunk */
+	uint64_t file_size;
+};
+
+/*
+ * Read trailer and index of a seekable source whose head has been read; check
+ * them against the table. The caller frees *ix.
+ */
+enum hvqz_ret container_read_index(struct container_reader *r,
+				   struct container_index *ix,
+				   struct hvqz_err *err);
+void container_index_free(struct container_index *ix);
+/*
+ * Go to chunk i of the index and read its head; the payload is next. The head
+ * must agree with the index.
+ */
+enum hvqz_ret container_seek_chunk(struct container_reader *r,
+				   const struct container_index *ix, size_t i,
+				   struct chunk_head *h,
+				   struct hvqz_err *err);
+
+#endif

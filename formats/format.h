@@ -1,0 +1,81 @@
+/*
+ * format.h - what a reader and a writer of a model format are.
+ *
+ * A reader is opened on a source, parses and validates the whole header, fills
+ * the tensor table, and then hands out the tensors' bytes in data order. It
+ * knows no threads, options or files. A writer is the mirror image.
+ *
+ * Adding a format: one reader file, one writer file, two lines in registry.c,
+ * rows in the corpus table.
+ */
+#ifndef FORMATS_FORMAT_H
+#define FORMATS_FORMAT_H
+
+#include "model/model.h"
+#include "stream/sink.h"
+#include "stream/source.h"
+
+struct reader_ops {
+	const char *name;	/* "safetensors" */
+	const char *suffix;	/* ".safetensors" */
+
+	/* How many bits of the peeked bytes prove this format; 0: not it. */
+	unsigned (*bid)(const uint8_t *peek, size_t len);
+
+	/*
+	 * Read and check the header, fill *m (the caller frees it, also after
+	 * a failure). *state is the reader's own; released by free().
+	 */
+	enum hvqz_ret (*head)(struct source *src, struct model *m,
+			      void **state, struct hvqz_err *err);
+
+	/*
+	 * The next len bytes of tensor data, in data order. A short input is
+	 * HVQZ_DAMAGED and names the first tensor that is cut.
+	 */
+	enum hvqz_ret (*next)(void *state, uint8_t *to, size_t len,
+			      struct hvqz_err *err);
+
+	/* All data was taken: is the input at its end? */
+	enum hvqz_ret (*tail)(void *state, struct hvqz_err *err);
+
+	void (*free)(void *state);
+};
+
+struct writer_ops {
+	const char *name;
+	const char *suffix;
+
+	/*
+	 * Prepare to write m: check that m->head (when m->format is this
+	 * writer's name and m->head is not NULL) describes exactly m's
+	 * tensors, or make a header from the table. Nothing is written yet.
+	 * m must outlive *state.
+	 */
+	enum hvqz_ret (*plan)(const struct model *m, void **state,
+			      struct hvqz_err *err);
+	enum hvqz_ret (*head)(void *state, struct sink *out,
+			      struct hvqz_err *err);
+	/* The next len bytes of tensor data, in data order. */
+	enum hvqz_ret (*put)(void *state, struct sink *out, const uint8_t *p,
+			     size_t len, struct hvqz_err *err);
+	enum hvqz_ret (*tail)(void *state, struct sink *out,
+			      struct hvqz_err *err);
+	void (*free)(void *state);
+};
+
+extern const struct reader_ops safetensors_reader;
+extern const struct writer_ops safetensors_writer;
+
+/*
+ * The reader whose bid on the source's first bytes is highest. When none bids:
+ * HVQZ_UNSUPPORTED with a sentence (a git-LFS pointer, an HTML page and other
+ * well-known mistakes are named for what they are).
+ */
+enum hvqz_ret format_detect(struct source *src, const struct reader_ops **r,
+			    struct hvqz_err *err);
+
+/* By name ("safetensors"), or NULL. */
+const struct writer_ops *format_writer(const char *name);
+
+#endif

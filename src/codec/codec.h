@@ -1,0 +1,115 @@
+/*
+ * codec.h - what a codec is: a slab of weights in, bytes out, and back.
+ *
+ * A slab is whole rows of one tensor and is coded alone: everything its
+ * decoder needs is in its payload and in the slab's geometry. Codecs know no
+ * files, formats or threads; encode and decode may run in many threads at
+ * once on different slabs.
+ */
+#ifndef CODEC_CODEC_H
+#define CODEC_CODEC_H
+
+#include "base/buf.h"
+#include "base/dtype.h"
+#include "base/error.h"
+#include "sense/sens.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct kernels;
+
+enum codec_id {
+	CODEC_RAW = 0,
+	CODEC_PLANES = 1,
+	CODEC_HASVQ = 2,
+};
+
+/* The largest raw_len of any slab, 256 MiB. */
+#define SLAB_MAX_RAW ((uint32_t)1 << 28)
+
+struct slab {
+	enum dtype dtype;
+	uint64_t first_row;	/* of the tensor */
+	uint32_t n_rows;
+	uint64_t n_cols;	/* elements per row */
+	uint32_t raw_len;	/* bytes; n_rows × n_cols × dtype bits / 8 */
+};
+
+/* What the user asked for; the same for every slab of a tensor. */
+struct codec_settings {
+	enum codec_id codec;
+	int effort;		/* 1 … 9 */
+	bool faithful;		/* HAS-VQ as published */
+	uint32_t centroids;	/* K: 2 … 65536 */
+	uint32_t block;		/* b: 1, 2, 4 or 8 */
+	double outliers;	/* ρ: 0 … 0.5 */
+};
+
+/* What the encoder knows about the slab's quality; zero when lossless. */
+struct codec_stats {
+	double noise;		/* Σ (w − ŵ)² */
+	double signal;		/* Σ w² */
+	bool nonfinite;		/* NaN or Inf met: went lossless for it */
+};
+
+struct codec_env {
+	const struct kernels *kern;
+	/* Asked now and then in long loops: true means give up. May be NULL. */
+	bool (*stopped)(void *ctx);
+	void *stopped_ctx;
+};
+
+struct codec {
+	enum codec_id id;
+	const char *name;
+	bool lossless;
+
+	/*
+	 * Append the payload to out. HVQZ_OK with *declined = true means "not
+	 * worth it": out is then to be ignored. sens may be NULL.
+	 */
+	enum hvqz_ret (*encode)(const struct codec_env *env,
+				const struct slab *slab,
+				const struct codec_settings *set,
+				const struct sens *sens, const uint8_t *raw,
+				struct buf *out, struct codec_stats *stats,
+				bool *declined, struct hvqz_err *err);
+
+	/*
+	 * Fill raw[slab->raw_len]. Bad payload: HVQZ_DAMAGED. Time and memory
+	 * are bounded by a constant times raw_len + len.
+	 */
+	enum hvqz_ret (*decode)(const struct codec_env *env,
+				const struct slab *slab,
+				const uint8_t *payload, size_t len,
+				uint8_t *raw, struct hvqz_err *err);
+
+	/* Bytes encode needs besides raw and out, at the most. */
+	uint64_t (*encode_memory)(const struct slab *slab,
+				  const struct codec_settings *set);
+	/* Bytes decode needs besides raw and the payload, at the most. */
+	uint64_t (*decode_memory)(const struct slab *slab);
+};
+
+extern const struct codec codec_raw;
+extern const struct codec codec_planes;
+extern const struct codec codec_hasvq;
+
+/* NULL for an id no codec has. */
+const struct codec *codec_find(unsigned id);
+
+/*
+ * Encode with set->codec, or with planes, or raw: the first that does not
+ * decline and whose payload is smaller than the slab (raw always fits: its
+ * payload is the slab). out is cleared first. *used is the codec taken.
+ */
+enum hvqz_ret codec_encode(const struct codec_env *env,
+			   const struct slab *slab,
+			   const struct codec_settings *set,
+			   const struct sens *sens, const uint8_t *raw,
+			   struct buf *out, const struct codec **used,
+			   struct codec_stats *stats, struct hvqz_err *err);
+
+#endif

@@ -1,0 +1,112 @@
+/*
+ * job.h - one whole conversion: encode, decode, test, extract, list.
+ *
+ * A job ties a source, a format, the pipeline, the codecs and a sink together.
+ * It knows no options, no file names, no terminal: the program (src/cli) gives
+ * it streams and callbacks and prints what it reports.
+ */
+#ifndef JOB_JOB_H
+#define JOB_JOB_H
+
+#include "formats/container.h"
+#include "formats/format.h"
+#include "model/plan.h"
+
+/* What every job needs from its caller; zero is a good default for all. */
+struct job_env {
+	unsigned n_threads;	/* workers; 0 counts as 1 */
+	struct hvqz_notes notes;
+	/*
+	 * Called on the job's own thread after every chunk: bytes taken in so
+	 * far, bytes given out, the tensor just done. May be NULL.
+	 */
+	void (*progress)(void *ctx, uint64_t in, uint64_t out,
+			 const char *tensor);
+	void *progress_ctx;
+	/* Polled from any thread: true makes the job end with HVQZ_STOPPED. */
+	bool (*stopped)(void *ctx);
+	void *stopped_ctx;
+};
+
+struct encode_options {
+	struct codec_settings set;
+	struct tensor_rule *rules;
+	size_t n_rules;
+	struct sens_table *sens;	/* or NULL */
+	uint64_t chunk_elems;		/* 0: the default, 4 Mi */
+	bool no_verify;
+	bool dry_run;			/* plan only; nothing is written */
+};
+
+struct job_report {
+	uint64_t in_bytes, out_bytes;
+	uint64_t n_params, n_tensors, n_lossy, n_chunks;
+	double noise, signal;		/* over the lossy tensors */
+	uint64_t n_nonfinite;		/* chunks gone lossless for NaN/Inf */
+	uint64_t n_damaged;		/* test: chunks that are bad */
+	uint64_t memory;		/* planned peak, bytes */
+};
+
+/* Compress a model file from src into a .hvqz on out. */
+enum hvqz_ret job_encode(const struct job_env *env,
+			 const struct encode_options *opt, struct source *src,
+			 struct sink *out, struct job_report *rep,
+			 struct hvqz_err *err);
+
+struct decode_options {
+	enum dtype dtype;	/* of restored lossy tensors; 0: the source's */
+	const char *to;		/* format name; NULL: the source's */
+	/*
+	 * test: go on after a damaged chunk and tell; `bad` gets a sentence
+	 * with tensor and rows. May be NULL: stop at the first.
+	 */
+	void (*bad)(void *ctx, const struct hvqz_err *err);
+	void *bad_ctx;
+};
+
+/* Restore a .hvqz; with out == NULL only test it. */
+enum hvqz_ret job_decode(const struct job_env *env,
+			 const struct decode_options *opt, struct source *src,
+			 struct sink *out, struct job_report *rep,
+			 struct hvqz_err *err);
+
+struct extract_options {
+	const char **globs;	/* a tensor is taken when any matches */
+	size_t n_globs;
+	bool has_rows;
+	uint64_t row_a, row_b;	/* rows [a, b) of every tensor taken */
+	enum dtype dtype;	/* as in decode_options */
+};
+
+/*
+ * The chosen tensors as a safetensors file on out. A seekable source is read
+ * by its index (only what is needed), a pipe in sequence. A glob that matches
+ * nothing is HVQZ_USAGE.
+ */
+enum hvqz_ret job_extract(const struct job_env *env,
+			  const struct extract_options *opt,
+			  struct source *src, struct sink *out,
+			  struct job_report *rep, struct hvqz_err *err);
+
+/* What -l shows: the table, and per tensor what its chunks say. */
+struct listing {
+	bool is_hvqz;
+	struct container_info info;	/* model, notes; owned */
+	struct listing_tensor {
+		uint64_t stored;	/* bytes in the file, heads included */
+		uint64_t n_chunks;
+		double noise, signal;
+		uint32_t codecs;	/* bit i: codec id i is used */
+	} *t;				/* [n_tensors], owned */
+	uint64_t file_size;
+};
+
+/*
+ * List a .hvqz (by its index where the source can seek, else by reading
+ * through it) or a model file of any format we read.
+ */
+enum hvqz_ret job_list(const struct job_env *env, struct source *src,
+		       struct listing *l, struct hvqz_err *err);
+void listing_free(struct listing *l);
+
+#endif
