@@ -1,0 +1,72 @@
+/* kernels.c - the tables of kernels.h and the choice between them. */
+#include "kernels/kernels.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define NEAREST_NAME nearest_generic
+#define NEAREST_TARGET
+#define NEAREST_LANES 4
+#include "kernels/nearest_template.h"
+
+const struct kernels kernels_generic = {
+	.name = "generic",
+	.nearest = nearest_generic,
+};
+
+#if defined(__x86_64__) && defined(__GNUC__)
+
+#define NEAREST_NAME nearest_avx2
+#define NEAREST_TARGET __attribute__((target("avx2")))
+#define NEAREST_LANES 8
+#include "kernels/nearest_template.h"
+
+#define NEAREST_NAME nearest_avx512
+#define NEAREST_TARGET __attribute__((target("avx512f")))
+#define NEAREST_LANES 16
+#include "kernels/nearest_template.h"
+
+static const struct kernels avx2 = {
+	.name = "avx2",
+	.nearest = nearest_avx2,
+};
+
+static const struct kernels avx512 = {
+	.name = "avx512",
+	.nearest = nearest_avx512,
+};
+
+const struct kernels *kernels_select(void)
+{
+	__builtin_cpu_init();
+	if (__builtin_cpu_supports("avx512f"))
+		return &avx512;
+	if (__builtin_cpu_supports("avx2"))
+		return &avx2;
+	return &kernels_generic;
+}
+
+const struct kernels *kernels_named(const char *name)
+{
+	__builtin_cpu_init();
+	if (!strcmp(name, "avx512") && __builtin_cpu_supports("avx512f"))
+		return &avx512;
+	if (!strcmp(name, "avx2") && __builtin_cpu_supports("avx2"))
+		return &avx2;
+	return strcmp(name, "generic") ? NULL : &kernels_generic;
+}
+
+#else
+
+const struct kernels *kernels_select(void)
+{
+	return &kernels_generic;
+}
+
+const struct kernels *kernels_named(const char *name)
+{
+	return strcmp(name, "generic") ? NULL : &kernels_generic;
+}
+
+#endif
