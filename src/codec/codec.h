@@ -26,6 +26,9 @@ enum codec_id {
 	CODEC_HASVQ = 2,
 };
 
+/* The largest codebook. */
+#define HVQZ_MAX_CENTROIDS 16384
+
 /* The largest raw_len of any slab, 256 MiB. */
 #define SLAB_MAX_RAW ((uint32_t)1 << 28)
 
@@ -42,7 +45,7 @@ struct codec_settings {
 	enum codec_id codec;
 	int effort;		/* 1 … 9 */
 	bool faithful;		/* HAS-VQ as published */
-	uint32_t centroids;	/* K: 2 … 65536 */
+	uint32_t centroids;	/* K: 2 … HVQZ_MAX_CENTROIDS */
 	uint32_t block;		/* b: 1, 2, 4 or 8 */
 	double outliers;	/* ρ: 0 … 0.5 */
 };

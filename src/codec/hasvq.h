@@ -1,0 +1,81 @@
+/*
+ * hasvq.h - the payload of codec 2, shared by its encoder and its decoder.
+ *
+ * HAS-VQ (Hessian-Adaptive Sparse Vector Quantization, arXiv 2601.06959): row
+ * scales s_i, outliers Ω by importance, a k-means codebook for blocks of b
+ * consecutive inputs of the normalised body, an exact sparse residual at Ω.
+ * The layout is formats/hvqz.md, codec 2; two forms share it:
+ *
+ *	plain	as published: F16 scales (absmax), F16 codebook, fixed-width
+ *		indices, 48-bit outliers
+ *	compact	ours: logarithmic scales, a codebook on a grid, entropy-coded
+ *		indices and outliers
+ */
+#ifndef CODEC_HASVQ_H
+#define CODEC_HASVQ_H
+
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "codec/codec.h"
+#include "codec/sparse.h"
+
+enum {
+	HASVQ_BODY_KMEANS = 1,
+	HASVQ_COMPACT = 1,		/* in flags */
+	HASVQ_INDEX_BITS = 15,		/* of the index frequency table */
+};
+
+/* A slab taken apart: what the payload says, in memory. */
+struct hasvq {
+	bool compact;
+	unsigned b;		/* block: 1, 2, 4, 8 */
+	size_t n_rows, n_cols;
+	size_t row_blocks;	/* ceil(n_cols / b) */
+	float *scale;		/* [n_rows], > 0 or (plain) 0; owned */
+	uint16_t *code;		/* [n_rows]: the scales as stored; owned */
+	uint32_t k;		/* centroids */
+	float *cent;		/* [k][b], values as stored; owned */
+	float step;		/* compact: cent = step × integer */
+	int32_t *grid;		/* compact: [k][b] those integers; owned */
+	uint16_t *idx;		/* [n_rows × row_blocks]; owned */
+	struct sparse sparse;	/* owned */
+};
+
+void hasvq_free(struct hasvq *q);
+
+/* The compact scale of code q: 2^(q/8 − 64), from basic arithmetic. */
+float hasvq_scale(unsigned q);
+/* The code whose scale is nearest (in ratio) to v > 0. */
+unsigned hasvq_scale_code(float v);
+enum { HASVQ_SCALE_CODES = 1024 };
+
+/* Append q's payload. counts [k]: how often each index occurs. */
+enum hvqz_ret hasvq_put(const struct hasvq *q, const uint32_t *counts,
+			struct buf *out, struct hvqz_err *err);
+
+/* Parse and check a payload into *q (freed by the caller, also on error). */
+enum hvqz_ret hasvq_get(struct hasvq *q, const struct slab *slab,
+			const uint8_t *payload, size_t len,
+			struct hvqz_err *err);
+
+/* Row i of the reconstruction, n_cols numbers; without the outliers. */
+void hasvq_row(const struct hasvq *q, size_t i, float *w);
+
+/*
+ * The whole slab's reconstruction, outliers in place, to raw. row: scratch of
+ * row_blocks × b numbers.
+ */
+void hasvq_reconstruct(const struct hasvq *q, enum dtype dtype, float *row,
+		       uint8_t *raw);
+
+/* The encoder (hasvq_encode.c); see struct codec. */
+enum hvqz_ret hasvq_encode(const struct codec_env *env,
+			   const struct slab *slab,
+			   const struct codec_settings *set,
+			   const struct sens *sens, const uint8_t *raw,
+			   struct buf *out, struct codec_stats *stats,
+			   bool *declined, struct hvqz_err *err);
+uint64_t hasvq_encode_memory(const struct slab *slab,
+			     const struct codec_settings *set);
+
+#endif

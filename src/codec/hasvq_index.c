@@ -1,0 +1,114 @@
+/* hasvq_index.c - the level table and index stream of hasvq_index.h. */
+#include "codec/hasvq_index.h"
+
+#include "codec/hasvq.h"
+#include "entropy/bits.h"
+#include "entropy/rans.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define TOTAL ((uint32_t)1 << HASVQ_INDEX_BITS)
+
+/*
+ * Merge frequencies that lie within 2^(1/4) of the first of their run into
+ * their mean, rounded down; what that leaves over goes, one each, to the
+ * lowest symbols, which splits at most one level in two and keeps the table
+ * falling.
+ */
+static void flatten(uint16_t *freq, uint32_t k)
+{
+	uint32_t total = 0;
+
+	for (uint32_t i = 0; i < k;) {
+		uint32_t end = i, sum = 0;
+
+		/* 2^(1/4) = 1.189… */
+		while (end < k && freq[end] * 1189u >= freq[i] * 1000u)
+			sum += freq[end++];
+		for (uint32_t s = i; s < end; s++)
+			freq[s] = (uint16_t)(sum / (end - i));
+		total += sum / (end - i) * (end - i);
+		i = end;
+	}
+	for (uint32_t s = 0; total < TOTAL; s = (s + 1) % k) {
+		freq[s]++;
+		total++;
+	}
+}
+
+enum hvqz_ret hasvq_index_put(const uint32_t *counts, uint32_t k,
+			      const uint16_t *idx, size_t n, struct buf *out,
+			      struct hvqz_err *err)
+{
+	struct rans_table table;
+	uint32_t levels = 0;
+	bool valid;
+	uint16_t *freq = malloc(k * sizeof(*freq));
+	enum hvqz_ret ret;
+
+	if (!freq)
+		return hvqz_nomem(err, k * sizeof(*freq), "index table");
+	rans_scale(counts, k, HASVQ_INDEX_BITS, freq);
+	flatten(freq, k);
+	for (uint32_t s = 0; s < k; s++)
+		levels += !s || freq[s] != freq[s - 1];
+	varint_put(out, levels);
+	for (uint32_t s = 0, run; s < k; s += run) {
+		for (run = 1; s + run < k && freq[s + run] == freq[s];)
+			run++;
+		varint_put(out, run);
+		varint_put(out, freq[s]);
+	}
+	ret = rans_table_from_freqs(&table, freq, k, HASVQ_INDEX_BITS, &valid,
+				    err);
+	if (ret == HVQZ_OK)
+		ret = rans_encode(&table, idx, n, out, err);
+	rans_table_free(&table);
+	free(freq);
+	return ret;
+}
+
+enum hvqz_ret hasvq_index_get(struct cursor *c, uint32_t k, uint16_t *idx,
+			      size_t n, struct hvqz_err *err)
+{
+	struct rans_table table = {0};
+	uint32_t levels, at = 0, last = TOTAL + 1;
+	bool valid;
+	uint16_t *freq = malloc(k * sizeof(*freq));
+	enum hvqz_ret ret;
+
+	if (!freq)
+		return hvqz_nomem(err, k * sizeof(*freq), "index table");
+	if (!varint_get(c, &levels))
+		levels = 0;
+	for (uint32_t l = 0; l < levels; l++) {
+		uint32_t run, f;
+
+		if (!varint_get(c, &run) || !varint_get(c, &f) || !run ||
+		    run > k - at || !f || f >= last)
+			break;
+		last = f;
+		while (run--)
+			freq[at++] = (uint16_t)f;
+	}
+	if (at != k) {
+		ret = hvqz_fail(err, HVQZ_DAMAGED,
+				"the index frequencies describe %" PRIu32
+				" of %" PRIu32 " centroids", at, k);
+		goto out;
+	}
+	TRY_OUT(rans_table_from_freqs(&table, freq, k, HASVQ_INDEX_BITS,
+				      &valid, err));
+	if (!valid)
+		ret = hvqz_fail(err, HVQZ_DAMAGED,
+				"the index frequencies do not sum to %" PRIu32,
+				TOTAL);
+	else if (!rans_decode(&table, c, idx, n))
+		ret = hvqz_fail(err, HVQZ_DAMAGED,
+				"the indices' rANS stream is broken");
+out:
+	rans_table_free(&table);
+	free(freq);
+	return ret;
+}

@@ -1,0 +1,201 @@
+/* kmeans.c - the training of kmeans.h. */
+#include "codec/kmeans.h"
+
+#include "base/log2.h"
+#include "base/rng.h"
+#include "kernels/kernels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH = 1024 };	/* points between two looks at the stop flag */
+
+struct training {
+	const struct points *pts;
+	uint32_t *idx;		/* [n] */
+	double *sum;		/* [k][b]: Σ v·u·x */
+	double *weight;		/* [k][b]: Σ v·u */
+	uint32_t *count;	/* [k] */
+	struct rng rng;
+};
+
+void codebook_free(struct codebook *cb)
+{
+	free(cb->cent);
+	free(cb->bits);
+	*cb = (struct codebook){0};
+}
+
+static enum hvqz_ret codebook_alloc(struct codebook *cb, unsigned b,
+				    uint32_t k, struct hvqz_err *err)
+{
+	size_t k_pad = (k + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD;
+
+	*cb = (struct codebook){.b = b, .k = k, .k_pad = k_pad};
+	cb->cent = malloc(k_pad * b * sizeof(float));
+	cb->bits = calloc(k_pad, sizeof(float));
+	if (!cb->cent || !cb->bits) {
+		codebook_free(cb);
+		return hvqz_nomem(err, k_pad * (b + 1) * sizeof(float),
+				  "a codebook");
+	}
+	for (size_t i = 0; i < k_pad * b; i++)
+		cb->cent[i] = KERNEL_FAR;
+	return HVQZ_OK;
+}
+
+static void set_centroid(struct codebook *cb, uint32_t k, const float *x)
+{
+	for (unsigned d = 0; d < cb->b; d++)
+		cb->cent[d * cb->k_pad + k] = x[d];
+}
+
+enum hvqz_ret kmeans_assign(const struct codec_env *env,
+			    const struct points *pts,
+			    const struct codebook *cb, uint32_t *idx,
+			    struct hvqz_err *err)
+{
+	float lam[BATCH];
+
+	for (size_t p = 0; p < pts->n; p += BATCH) {
+		size_t n = pts->n - p < BATCH ? pts->n - p : BATCH;
+
+		if (env->stopped && env->stopped(env->stopped_ctx))
+			return hvqz_fail(err, HVQZ_STOPPED, "stopped");
+		for (size_t i = 0; i < n; i++)
+			lam[i] = (float)cb->lambda / pts->v[p + i];
+		env->kern->nearest(pts->x + p * cb->b, pts->u + p * cb->b,
+				   lam, n, cb->b, cb->cent, cb->bits,
+				   cb->k_pad, idx + p);
+	}
+	return HVQZ_OK;
+}
+
+/* K different points in random order: a partial Fisher–Yates shuffle. */
+static enum hvqz_ret start(struct training *t, struct codebook *cb,
+			   struct hvqz_err *err)
+{
+	size_t n = t->pts->n;
+	uint32_t *order = malloc(n * sizeof(*order));
+
+	if (!order)
+		return hvqz_nomem(err, n * sizeof(*order), "k-means start");
+	for (size_t i = 0; i < n; i++)
+		order[i] = (uint32_t)i;
+	for (uint32_t k = 0; k < cb->k; k++) {
+		size_t j = k + rng_below(&t->rng, n - k);
+		uint32_t take = order[j];
+
+		order[j] = order[k];
+		order[k] = take;
+		set_centroid(cb, k, t->pts->x + (size_t)take * cb->b);
+	}
+	free(order);
+	return HVQZ_OK;
+}
+
+/* Sums over every cell, and the errors of the assignment. */
+static void gather(struct training *t, struct codebook *cb, double *weighted)
+{
+	const struct points *pts = t->pts;
+	unsigned b = cb->b;
+	double plain = 0;
+
+	memset(t->sum, 0, cb->k * b * sizeof(*t->sum));
+	memset(t->weight, 0, cb->k * b * sizeof(*t->weight));
+	memset(t->count, 0, cb->k * sizeof(*t->count));
+	*weighted = 0;
+	for (size_t p = 0; p < pts->n; p++) {
+		const float *x = pts->x + p * b, *u = pts->u + p * b;
+		uint32_t k = t->idx[p];
+
+		t->count[k]++;
+		for (unsigned d = 0; d < b; d++) {
+			double w = (double)pts->v[p] * u[d];
+			double e = (double)x[d] - cb->cent[d * cb->k_pad + k];
+
+			t->sum[k * b + d] += w * x[d];
+			t->weight[k * b + d] += w;
+			*weighted += w * e * e;
+			plain += e * e;
+		}
+	}
+	*weighted /= (double)pts->n * b;
+	cb->mse = plain / ((double)pts->n * b);
+}
+
+/* Every centroid to the weighted mean of its cell; dead ones start anew. */
+static void move(struct training *t, struct codebook *cb, bool revive)
+{
+	for (uint32_t k = 0; k < cb->k; k++) {
+		if (!t->count[k] && revive) {
+			size_t p = rng_below(&t->rng, t->pts->n);
+
+			set_centroid(cb, k, t->pts->x + p * cb->b);
+		}
+		for (unsigned d = 0; t->count[k] && d < cb->b; d++) {
+			double w = t->weight[k * cb->b + d];
+
+			if (w > 0)
+				cb->cent[d * cb->k_pad + k] =
+					(float)(t->sum[k * cb->b + d] / w);
+		}
+	}
+}
+
+/* The price of each index from the cells' counts; an empty one counts half. */
+static void price(struct training *t, struct codebook *cb)
+{
+	float log_n = log2_approx((float)t->pts->n);
+
+	for (uint32_t k = 0; k < cb->k; k++) {
+		float c = t->count[k] ? (float)t->count[k] : 0.5f;
+
+		cb->bits[k] = log_n - log2_approx(c);
+	}
+}
+
+enum hvqz_ret kmeans_train(const struct codec_env *env,
+			   const struct points *pts,
+			   const struct kmeans_settings *set,
+			   struct codebook *cb, struct hvqz_err *err)
+{
+	uint32_t k = set->k < pts->n ? set->k : (uint32_t)pts->n;
+	struct training t = {.pts = pts, .rng = {set->seed}};
+	size_t cells = (size_t)k * pts->b;
+	enum hvqz_ret ret;
+
+	*cb = (struct codebook){0};
+	t.idx = malloc(pts->n * sizeof(*t.idx));
+	t.sum = malloc(cells * sizeof(*t.sum));
+	t.weight = malloc(cells * sizeof(*t.weight));
+	t.count = malloc(k * sizeof(*t.count));
+	if (!t.idx || !t.sum || !t.weight || !t.count) {
+		ret = hvqz_nomem(err, pts->n * 4 + cells * 16, "k-means");
+		goto out;
+	}
+	TRY_OUT(codebook_alloc(cb, pts->b, k, err));
+	TRY_OUT(start(&t, cb, err));
+	for (unsigned i = 0; i < set->iterations; i++) {
+		bool last = i + 1 == set->iterations;
+		double weighted;
+
+		TRY_OUT(kmeans_assign(env, pts, cb, t.idx, err));
+		gather(&t, cb, &weighted);
+		move(&t, cb, !last);
+		if (set->mu > 0) {
+			/* 2 ln 2 = 1.386… */
+			cb->lambda = set->mu * 1.3862943611198906 * weighted;
+			price(&t, cb);
+		}
+	}
+	ret = HVQZ_OK;
+out:
+	free(t.idx);
+	free(t.sum);
+	free(t.weight);
+	free(t.count);
+	if (ret != HVQZ_OK)
+		codebook_free(cb);
+	return ret;
+}

@@ -1,0 +1,63 @@
+/*
+ * kmeans.h - training a codebook: Lloyd's iteration with weights and with the
+ * price of an index in the metric.
+ *
+ * Plain k-means (HAS-VQ as published) minimises Σ ‖x_p − c_k(p)‖². Ours
+ * minimises
+ *
+ *	Σ_p  v_p·Σ_d u_pd·(x_pd − c_kd)²  +  λ·bits(k),   bits(k) = −log2 P(k)
+ *
+ * with u the sensitivity of the coordinate (h of its input channel), v the
+ * point's own weight (its row's scale squared × row sensitivity): the
+ * entropy-constrained vector quantizer of Chou, Lookabaugh and Gray (IEEE
+ * Trans. ASSP 37, 1989). With u = v = 1 and λ = 0 it is plain k-means.
+ */
+#ifndef CODEC_KMEANS_H
+#define CODEC_KMEANS_H
+
+#include "codec/codec.h"
+
+struct points {
+	size_t n;
+	unsigned b;		/* coordinates: 1, 2, 4, 8 */
+	const float *x;		/* [n][b] */
+	const float *u;		/* [n][b] ≥ 0 */
+	const float *v;		/* [n] > 0 */
+};
+
+struct codebook {
+	unsigned b;
+	uint32_t k;		/* centroids */
+	size_t k_pad;
+	float *cent;		/* [b][k_pad], padded with KERNEL_FAR; owned */
+	float *bits;		/* [k_pad]; owned */
+	double lambda;		/* price of a bit in the units of the metric */
+	double mse;		/* mean (x − c)² per coordinate, no weights */
+};
+
+struct kmeans_settings {
+	uint32_t k;
+	unsigned iterations;
+	/*
+	 * λ = mu · 2 ln 2 · D, D the mean weighted error per coordinate: at
+	 * mu = 1 a bit costs what a bit is worth on the rate–distortion curve
+	 * D ∝ 4^−R. 0: indices are free.
+	 */
+	double mu;
+	uint64_t seed;
+};
+
+/* Train on the points (at least one). The caller frees *cb. */
+enum hvqz_ret kmeans_train(const struct codec_env *env,
+			   const struct points *pts,
+			   const struct kmeans_settings *set,
+			   struct codebook *cb, struct hvqz_err *err);
+void codebook_free(struct codebook *cb);
+
+/* The best centroid of every point to idx [n]; HVQZ_STOPPED when told so. */
+enum hvqz_ret kmeans_assign(const struct codec_env *env,
+			    const struct points *pts,
+			    const struct codebook *cb, uint32_t *idx,
+			    struct hvqz_err *err);
+
+#endif

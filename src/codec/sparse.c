@@ -1,0 +1,212 @@
+/* sparse.c - both forms of sparse.h. */
+#include "codec/sparse.h"
+
+#include "entropy/bits.h"
+#include "entropy/intcode.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+enum hvqz_ret sparse_alloc(struct sparse *s, uint32_t n, struct hvqz_err *err)
+{
+	s->n = n;
+	s->pos = malloc((n + (size_t)1) * sizeof(*s->pos));
+	s->half = malloc((n + (size_t)1) * sizeof(*s->half));
+	if (s->pos && s->half)
+		return HVQZ_OK;
+	sparse_free(s);
+	return hvqz_nomem(err, (uint64_t)n * 6, "the outliers");
+}
+
+void sparse_free(struct sparse *s)
+{
+	free(s->pos);
+	free(s->half);
+	s->pos = NULL;
+	s->half = NULL;
+}
+
+/* The magnitude pattern of the least outlier of a row of this scale. */
+static uint16_t row_base(enum half_kind kind, float least, float scale)
+{
+	return half_from_f32(kind, least * scale) & 0x7fff;
+}
+
+static uint16_t magnitude(uint16_t half)
+{
+	return half & 0x7fff;
+}
+
+/* The largest m for which no outlier lies below its row's base. */
+static float least_ratio(const struct sparse *s, const float *scale,
+			 uint64_t n_cols)
+{
+	float least = INFINITY;
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		float v = f32_from_half(s->kind, magnitude(s->half[i]));
+		float ratio = v / scale[s->pos[i] / n_cols];
+
+		if (ratio < least)
+			least = ratio;
+	}
+	if (!isfinite(least))
+		return 0;
+	for (uint32_t i = 0; i < s->n && least > 0; i++)
+		while (row_base(s->kind, least, scale[s->pos[i] / n_cols]) >
+		       magnitude(s->half[i]))
+			least = least < 1e-30f ? 0 : least * 0.9990234375f;
+	return least;
+}
+
+static enum hvqz_ret put_compact(const struct sparse *s, const float *scale,
+				 uint64_t n_cols, struct buf *out,
+				 struct hvqz_err *err)
+{
+	struct bit_writer bits = {.out = out};
+	float least = least_ratio(s, scale, n_cols);
+	uint32_t *v = malloc((s->n + (size_t)1) * sizeof(*v)), last = 0;
+	enum hvqz_ret ret;
+
+	if (!v)
+		return hvqz_nomem(err, (uint64_t)s->n * 4, "the outliers");
+	buf_f32(out, least);
+	for (uint32_t i = 0; i < s->n; i++) {
+		v[i] = s->pos[i] - last;
+		last = s->pos[i] + 1;
+	}
+	TRY_OUT(intcode_put(v, s->n, out, err));
+	for (uint32_t i = 0; i < s->n; i++)
+		v[i] = magnitude(s->half[i]) -
+		       (uint32_t)row_base(s->kind, least,
+					  scale[s->pos[i] / n_cols]);
+	TRY_OUT(intcode_put(v, s->n, out, err));
+	for (uint32_t i = 0; i < s->n; i++)
+		bits_put(&bits, s->half[i] >> 15, 1);
+	bits_flush(&bits);
+	ret = buf_ok(out, err);
+out:
+	free(v);
+	return ret;
+}
+
+enum hvqz_ret sparse_put(const struct sparse *s, bool compact,
+			 const float *scale, uint64_t n_cols, struct buf *out,
+			 struct hvqz_err *err)
+{
+	if (!s->n)
+		return HVQZ_OK;
+	if (compact)
+		return put_compact(s, scale, n_cols, out, err);
+	for (uint32_t i = 0; i < s->n; i++) {
+		buf_u32(out, s->pos[i]);
+		buf_u16(out, s->half[i]);
+	}
+	return buf_ok(out, err);
+}
+
+static enum hvqz_ret bad_position(uint32_t i, uint64_t pos, uint64_t n_elems,
+				  struct hvqz_err *err)
+{
+	return hvqz_fail(err, HVQZ_DAMAGED,
+			 "outlier %" PRIu32 " is at position %" PRIu64
+			 ": not after the one before it, or not below %" PRIu64,
+			 i, pos, n_elems);
+}
+
+static enum hvqz_ret bad_value(uint32_t i, struct hvqz_err *err)
+{
+	return hvqz_fail(err, HVQZ_DAMAGED,
+			 "outlier %" PRIu32 " has no finite value", i);
+}
+
+static bool is_finite(enum half_kind kind, uint32_t mag)
+{
+	return mag < (kind == HALF_F16 ? 0x7c00u : 0x7f80u);
+}
+
+static enum hvqz_ret get_plain(struct sparse *s, uint64_t n_elems,
+			       struct cursor *c, struct hvqz_err *err)
+{
+	uint64_t next = 0;
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		if (!cur_u32(c, &s->pos[i]) || !cur_u16(c, &s->half[i]))
+			return hvqz_fail(err, HVQZ_DAMAGED,
+					 "the outliers are cut at %" PRIu32
+					 " of %" PRIu32, i, s->n);
+		if (s->pos[i] < next || s->pos[i] >= n_elems)
+			return bad_position(i, s->pos[i], n_elems, err);
+		if (!is_finite(s->kind, magnitude(s->half[i])))
+			return bad_value(i, err);
+		next = (uint64_t)s->pos[i] + 1;
+	}
+	return HVQZ_OK;
+}
+
+static enum hvqz_ret get_compact(struct sparse *s, const float *scale,
+				 uint64_t n_cols, uint64_t n_elems,
+				 struct cursor *c, struct hvqz_err *err)
+{
+	uint32_t *v = malloc((s->n + (size_t)1) * sizeof(*v));
+	struct bit_reader bits;
+	const uint8_t *signs;
+	uint64_t next = 0;
+	float least;
+	enum hvqz_ret ret;
+
+	if (!v)
+		return hvqz_nomem(err, (uint64_t)s->n * 4, "the outliers");
+	if (!cur_f32(c, &least) || !(least >= 0) || !isfinite(least)) {
+		ret = hvqz_fail(err, HVQZ_DAMAGED,
+				"the least outlier ratio is not a finite "
+				"number");
+		goto out;
+	}
+	TRY_OUT(intcode_get(c, v, s->n, "outlier gaps", err));
+	for (uint32_t i = 0; i < s->n; i++) {
+		next += v[i];
+		if (next >= n_elems) {
+			ret = bad_position(i, next, n_elems, err);
+			goto out;
+		}
+		s->pos[i] = (uint32_t)next++;
+	}
+	TRY_OUT(intcode_get(c, v, s->n, "outlier values", err));
+	signs = cur_take(c, (s->n + (uint64_t)7) / 8);
+	if (!signs) {
+		ret = hvqz_fail(err, HVQZ_DAMAGED,
+				"the outliers' signs are cut");
+		goto out;
+	}
+	bits = (struct bit_reader){.p = signs, .end = c->p};
+	for (uint32_t i = 0; i < s->n; i++) {
+		uint64_t mag = (uint64_t)v[i] +
+			       row_base(s->kind, least,
+					scale[s->pos[i] / n_cols]);
+
+		if (mag > 0x7fff || !is_finite(s->kind, (uint32_t)mag)) {
+			ret = bad_value(i, err);
+			goto out;
+		}
+		s->half[i] = (uint16_t)(mag | bits_get(&bits, 1) << 15);
+	}
+	ret = bits_end(&bits) ? HVQZ_OK
+			      : hvqz_fail(err, HVQZ_DAMAGED,
+					  "nonzero padding behind the "
+					  "outliers' signs");
+out:
+	free(v);
+	return ret;
+}
+
+enum hvqz_ret sparse_get(struct sparse *s, bool compact, const float *scale,
+			 uint64_t n_cols, uint64_t n_elems, struct cursor *c,
+			 struct hvqz_err *err)
+{
+	if (!s->n)
+		return HVQZ_OK;
+	return compact ? get_compact(s, scale, n_cols, n_elems, c, err)
+		       : get_plain(s, n_elems, c, err);
+}

@@ -1,0 +1,94 @@
+/* weights.c - the conversions of weights.h. */
+#include "codec/weights.h"
+
+#include "base/bytes.h"
+#include "base/half.h"
+
+#include <float.h>
+#include <math.h>
+
+static float widen(enum dtype dtype, const uint8_t *raw, size_t i)
+{
+	switch (dtype) {
+	case DTYPE_F16:
+		return f32_from_f16(get_le16(raw + 2 * i));
+	case DTYPE_BF16:
+		return f32_from_bf16(get_le16(raw + 2 * i));
+	default:
+		return get_lef32(raw + 4 * i);
+	}
+}
+
+bool weights_widen(enum dtype dtype, const uint8_t *raw, size_t n, float *w)
+{
+	uint32_t worst = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t mag;
+
+		w[i] = widen(dtype, raw, i);
+		mag = f32_to_bits(w[i]) & 0x7fffffff;
+		worst = mag > worst ? mag : worst;
+	}
+	return worst < 0x7f800000;
+}
+
+/* v within ±max; NaN (only from damage) becomes max. */
+static float clamp(float v, float max)
+{
+	if (v < -max)
+		return -max;
+	return v <= max ? v : max;
+}
+
+static void narrow(enum dtype dtype, float v, uint8_t *raw, size_t i)
+{
+	switch (dtype) {
+	case DTYPE_F16:
+		put_le16(raw + 2 * i, f16_from_f32(v));
+		break;
+	case DTYPE_BF16:
+		put_le16(raw + 2 * i, bf16_from_f32(v));
+		break;
+	default:
+		put_lef32(raw + 4 * i, v);
+		break;
+	}
+}
+
+static float largest(enum dtype dtype)
+{
+	return dtype == DTYPE_F16    ? 65504.0f
+	       : dtype == DTYPE_BF16 ? 0x1.fep127f
+				     : FLT_MAX;
+}
+
+void weights_narrow(enum dtype dtype, const float *w, size_t n, uint8_t *raw)
+{
+	float max = largest(dtype);
+
+	for (size_t i = 0; i < n; i++)
+		narrow(dtype, clamp(w[i], max), raw, i);
+}
+
+void weights_narrow_any(enum dtype dtype, const float *w, size_t n,
+			uint8_t *raw)
+{
+	float max = largest(dtype);
+
+	for (size_t i = 0; i < n; i++)
+		narrow(dtype, isfinite(w[i]) ? clamp(w[i], max) : w[i], raw,
+		       i);
+}
+
+void weights_error(enum dtype dtype, const uint8_t *a, const uint8_t *b,
+		   size_t n, double *noise, double *signal)
+{
+	*noise = *signal = 0;
+	for (size_t i = 0; i < n; i++) {
+		double x = widen(dtype, a, i), y = widen(dtype, b, i);
+
+		*noise += (x - y) * (x - y);
+		*signal += x * x;
+	}
+}
