@@ -20,7 +20,7 @@ struct tensor_rule {
 	bool matched;		/* set by plan_make */
 };
 
-/* Split "GLOB=SETTING" at its last '='-free prefix; checks SETTING. */
+/* Split "GLOB=SETTING" at its first '='; checks SETTING. */
 enum hvqz_ret rule_parse(const char *text, struct tensor_rule *rule,
 			 struct hvqz_err *err);
 void rule_free(struct tensor_rule *rule);

@@ -1,0 +1,166 @@
+/*
+ * decode.c - jobs: restore a .hvqz, or only test it.
+ */
+#include "formats/safetensors.h"
+#include "job/job_internal.h"
+#include "stream/pipeline.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct decode_job {
+	const struct job_env *env;
+	const struct decode_options *opt;
+	struct codec_env codec_env;
+	struct container_info info;
+	struct container_reader *reader;
+	const struct writer_ops *writer;	/* NULL when testing */
+	void *state;				/* the writer's */
+	struct model made;			/* when dtypes change */
+	struct sink *out;
+	struct job_report *rep;
+};
+
+static enum hvqz_ret next(void *ctx, void *slot, bool *end,
+			  struct hvqz_err *err)
+{
+	struct decode_job *j = ctx;
+	struct decode_unit *u = slot;
+
+	TRY(job_poll(j->env, err));
+	TRY(container_read_chunk(j->reader, &u->head, end, err));
+	if (*end)
+		return container_read_tail(j->reader, err);
+	return container_read_payload(j->reader, &u->payload, err);
+}
+
+static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
+			  struct hvqz_err *err)
+{
+	struct decode_job *j = ctx;
+	struct decode_unit *u = slot;
+	enum hvqz_ret ret;
+
+	(void)worker;
+	u->bad = false;
+	ret = decode_unit_run(u, &j->codec_env, &j->info, j->opt->dtype,
+			      &u->err);
+	if (ret != HVQZ_OK && j->opt->bad && ret != HVQZ_NOMEM) {
+		u->bad = true;
+		return HVQZ_OK;
+	}
+	if (ret != HVQZ_OK && err)
+		*err = u->err;
+	return ret;
+}
+
+static enum hvqz_ret put(void *ctx, void *slot, struct hvqz_err *err)
+{
+	struct decode_job *j = ctx;
+	struct decode_unit *u = slot;
+
+	if (u->bad) {
+		j->rep->n_damaged++;
+		j->opt->bad(j->opt->bad_ctx, &u->err);
+	} else if (j->writer) {
+		TRY(j->writer->put(j->state, j->out, u->bytes, u->len, err));
+	}
+	report_chunk(j->rep, &u->head);
+	j->rep->in_bytes += CONTAINER_CHUNK_HEAD_LEN + u->head.stored_len;
+	if (j->env->progress)
+		j->env->progress(j->env->progress_ctx, j->rep->in_bytes,
+				 j->out ? j->out->off : 0,
+				 j->info.model.tensors[u->head.tensor].name);
+	return HVQZ_OK;
+}
+
+/* Choose the writer and give it the table it writes. */
+static enum hvqz_ret plan_output(struct decode_job *j, struct hvqz_err *err)
+{
+	struct model *m = &j->info.model;
+	const char *to = j->opt->to ? j->opt->to : m->format;
+	bool same = !strcmp(to, m->format);
+
+	j->writer = format_writer(to);
+	if (!j->writer)
+		return hvqz_fail(err, HVQZ_UNSUPPORTED,
+				 "there is no writer for the format '%s'", to);
+	for (size_t i = 0; i < m->n_tensors && same; i++)
+		same = restored_dtype(&j->info, i, j->opt->dtype) ==
+		       m->tensors[i].dtype;
+	if (same)
+		return j->writer->plan(m, &j->state, err);
+	/* Another header is needed; the metadata is kept where it can be. */
+	TRY(restored_model(&j->info, j->opt->dtype, NULL, &j->made, err));
+	if (!strcmp(to, "safetensors") && !strcmp(m->format, "safetensors")) {
+		TRY(safetensors_make_head(&j->made, m->head, m->head_len,
+					  &j->made.head, &j->made.head_len,
+					  err));
+		strcpy(j->made.format, "safetensors");
+	}
+	return j->writer->plan(&j->made, &j->state, err);
+}
+
+static enum hvqz_ret run(struct decode_job *j, struct source *src,
+			 struct decode_unit *units, struct hvqz_err *err)
+{
+	static const struct pipeline_ops ops = {next, work, put};
+	unsigned n = job_threads(j->env);
+
+	TRY(container_read_head(&j->reader, src, &j->info, err));
+	j->rep->n_params = j->info.model.n_params;
+	j->rep->n_tensors = j->info.model.n_tensors;
+	j->rep->in_bytes = src->off;
+	for (size_t i = 0; i < j->info.model.n_tensors; i++)
+		j->rep->n_lossy += j->info.tensor_flags[i] & TENSOR_LOSSY;
+	/* A slot: payload and rows; what a codec needs besides is like rows. */
+	j->rep->memory = 4 * (uint64_t)j->info.model.head_len +
+			 (uint64_t)j->info.max_raw *
+				 (pipeline_slots(n) * 2 + n * 2);
+	if (j->out) {
+		TRY(plan_output(j, err));
+		TRY(j->writer->head(j->state, j->out, err));
+	}
+	TRY(pipeline_run(&ops, j, n, units, sizeof(*units), err));
+	if (j->out)
+		TRY(j->writer->tail(j->state, j->out, err));
+	return HVQZ_OK;
+}
+
+enum hvqz_ret job_decode(const struct job_env *env,
+			 const struct decode_options *opt, struct source *src,
+			 struct sink *out, struct job_report *rep,
+			 struct hvqz_err *err)
+{
+	struct decode_job j = {
+		.env = env,
+		.opt = opt,
+		.codec_env = job_codec_env(env),
+		.out = out,
+		.rep = rep,
+	};
+	unsigned n_slots = pipeline_slots(job_threads(env));
+	struct decode_unit *units = calloc(n_slots, sizeof(*units));
+	enum hvqz_ret ret;
+
+	*rep = (struct job_report){0};
+	if (!units)
+		return hvqz_nomem(err, n_slots * sizeof(*units), "the slots");
+	ret = run(&j, src, units, err);
+	if (ret == HVQZ_OK && rep->n_damaged)
+		ret = hvqz_fail(err, HVQZ_DAMAGED,
+				"%llu of %llu chunks are damaged",
+				(unsigned long long)rep->n_damaged,
+				(unsigned long long)rep->n_chunks);
+	rep->in_bytes = src->off;
+	rep->out_bytes = out ? out->off : 0;
+	for (unsigned i = 0; i < n_slots; i++)
+		decode_unit_free(&units[i]);
+	free(units);
+	if (j.state)
+		j.writer->free(j.state);
+	container_reader_free(j.reader);
+	container_info_free(&j.info);
+	model_free(&j.made);
+	return ret;
+}

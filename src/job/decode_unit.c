@@ -1,0 +1,155 @@
+/* decode_unit.c - one chunk from payload to bytes, for all who decode. */
+#include "codec/weights.h"
+#include "job/job_internal.h"
+#include "kernels/kernels.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct codec_env job_codec_env(const struct job_env *env)
+{
+	return (struct codec_env){
+		.kern = kernels_select(),
+		.stopped = env->stopped,
+		.stopped_ctx = env->stopped_ctx,
+	};
+}
+
+unsigned job_threads(const struct job_env *env)
+{
+	return env->n_threads ? env->n_threads : 1;
+}
+
+enum hvqz_ret job_poll(const struct job_env *env, struct hvqz_err *err)
+{
+	if (env->stopped && env->stopped(env->stopped_ctx))
+		return hvqz_fail(err, HVQZ_STOPPED, "stopped by a signal");
+	return HVQZ_OK;
+}
+
+void decode_unit_free(struct decode_unit *u)
+{
+	buf_free(&u->payload);
+	free(u->raw);
+	free(u->conv);
+	free(u->wide);
+	*u = (struct decode_unit){0};
+}
+
+/* Make *p at least n bytes; the old content is not kept. */
+static enum hvqz_ret reserve(void *p, size_t *cap, size_t n,
+			     struct hvqz_err *err)
+{
+	void *old, *new;
+
+	if (n <= *cap)
+		return HVQZ_OK;
+	memcpy(&old, p, sizeof(old));
+	free(old);
+	*cap = 0;
+	new = malloc(n);
+	memcpy(p, &new, sizeof(new));
+	if (!new)
+		return hvqz_nomem(err, n, "a chunk");
+	*cap = n;
+	return HVQZ_OK;
+}
+
+enum dtype restored_dtype(const struct container_info *info, size_t t,
+			  enum dtype wanted)
+{
+	enum dtype own = info->model.tensors[t].dtype;
+	bool lossy = info->tensor_flags &&
+		     (info->tensor_flags[t] & TENSOR_LOSSY);
+
+	return wanted && lossy && dtype_is_weight(own) ? wanted : own;
+}
+
+/* The rows of u->raw in another floating-point dtype. */
+static enum hvqz_ret convert(struct decode_unit *u, enum dtype from,
+			     enum dtype to, struct hvqz_err *err)
+{
+	size_t n = u->head.raw_len / (dtype_bits(from) / 8);
+	size_t len = n * (dtype_bits(to) / 8);
+
+	TRY(reserve(&u->wide, &u->wide_cap, n * sizeof(float), err));
+	TRY(reserve(&u->conv, &u->conv_cap, len, err));
+	/* Rows kept exactly because of a NaN or an infinity keep those. */
+	weights_widen(from, u->raw, n, u->wide);
+	weights_narrow_any(to, u->wide, n, u->conv);
+	u->bytes = u->conv;
+	u->len = len;
+	return HVQZ_OK;
+}
+
+/* Say which rows an error of a codec is about. */
+static enum hvqz_ret in_rows(const struct container_info *info,
+			     const struct chunk_head *h,
+			     const struct hvqz_err *why, struct hvqz_err *err)
+{
+	return hvqz_fail_tensor(err, why->ret,
+				info->model.tensors[h->tensor].name,
+				"rows %" PRIu64 " to %" PRIu64 ": %s",
+				h->first_row,
+				h->first_row + h->n_rows - 1, why->msg);
+}
+
+enum hvqz_ret decode_unit_run(struct decode_unit *u,
+			      const struct codec_env *env,
+			      const struct container_info *info,
+			      enum dtype wanted, struct hvqz_err *err)
+{
+	const struct tensor *t = &info->model.tensors[u->head.tensor];
+	enum dtype to = restored_dtype(info, u->head.tensor, wanted);
+	const struct codec *codec = codec_find(u->head.codec);
+	struct slab slab = {
+		.dtype = t->dtype,
+		.first_row = u->head.first_row,
+		.n_rows = u->head.n_rows,
+		.n_cols = tensor_rows(t).row_elems,
+		.raw_len = u->head.raw_len,
+	};
+	struct hvqz_err why = {0};
+
+	TRY(container_check_payload(info, &u->head, u->payload.p, err));
+	TRY(reserve(&u->raw, &u->raw_cap, u->head.raw_len, err));
+	if (!codec)
+		return hvqz_fail_tensor(err, HVQZ_UNSUPPORTED, t->name,
+					"codec %u is unknown to this version",
+					u->head.codec);
+	if (codec->decode(env, &slab, u->payload.p, u->payload.len, u->raw,
+			  &why) != HVQZ_OK)
+		return in_rows(info, &u->head, &why, err);
+	TRY(container_check_raw(info, &u->head, u->raw, err));
+	u->bytes = u->raw;
+	u->len = u->head.raw_len;
+	return to == t->dtype ? HVQZ_OK : convert(u, t->dtype, to, err);
+}
+
+enum hvqz_ret restored_model(const struct container_info *info,
+			     enum dtype wanted, const uint64_t *rows,
+			     struct model *m, struct hvqz_err *err)
+{
+	*m = (struct model){0};
+	for (size_t i = 0; i < info->model.n_tensors; i++) {
+		const struct tensor *t = &info->model.tensors[i];
+		uint64_t dim[TENSOR_MAX_RANK] = {0};
+
+		if (rows && rows[i] == UINT64_MAX)
+			continue;
+		memcpy(dim, t->dim, sizeof(dim));
+		if (rows && t->rank)
+			dim[0] = rows[i];
+		TRY(model_add(m, t->name, restored_dtype(info, i, wanted),
+			      t->rank, dim, err));
+	}
+	return HVQZ_OK;
+}
+
+void report_chunk(struct job_report *rep, const struct chunk_head *h)
+{
+	rep->n_chunks++;
+	rep->noise += h->noise;
+	rep->signal += h->signal;
+}

@@ -1,0 +1,62 @@
+/*
+ * job_internal.h - what the jobs share: codec environment, decoding a chunk.
+ */
+#ifndef JOB_JOB_INTERNAL_H
+#define JOB_JOB_INTERNAL_H
+
+#include "base/buf.h"
+#include "job/job.h"
+
+struct codec_env job_codec_env(const struct job_env *env);
+unsigned job_threads(const struct job_env *env);
+
+/* HVQZ_STOPPED when the caller wants the job to end. */
+enum hvqz_ret job_poll(const struct job_env *env, struct hvqz_err *err);
+
+/*
+ * Decoding, whatever for. A unit is one chunk on its way; its buffers grow to
+ * what a chunk needs and are kept for the next one. Zero-initialise.
+ */
+struct decode_unit {
+	struct chunk_head head;
+	struct buf payload;
+	uint8_t *raw;		/* the reconstructed rows, source dtype */
+	size_t raw_cap;
+	uint8_t *conv;		/* the same in another dtype */
+	size_t conv_cap;
+	float *wide;		/* scratch of the conversion */
+	size_t wide_cap;
+	const uint8_t *bytes;	/* raw or conv */
+	size_t len;
+	bool bad;		/* damaged, see err (testing only) */
+	struct hvqz_err err;
+};
+
+void decode_unit_free(struct decode_unit *u);
+
+/* The dtype in which tensor t is restored when `wanted` is asked (0: own). */
+enum dtype restored_dtype(const struct container_info *info, size_t t,
+			  enum dtype wanted);
+
+/*
+ * Check, decode, check again, convert: payload to bytes/len. The error names
+ * tensor and rows.
+ */
+enum hvqz_ret decode_unit_run(struct decode_unit *u,
+			      const struct codec_env *env,
+			      const struct container_info *info,
+			      enum dtype wanted, struct hvqz_err *err);
+
+/*
+ * A copy of the model with the first dimension of tensor i set to rows[i]
+ * (UINT64_MAX: leave the tensor out; rows NULL: all as they are) and lossy
+ * tensors in dtype `wanted`. It has no head.
+ */
+enum hvqz_ret restored_model(const struct container_info *info,
+			     enum dtype wanted, const uint64_t *rows,
+			     struct model *m, struct hvqz_err *err);
+
+/* Add a chunk to the totals. */
+void report_chunk(struct job_report *rep, const struct chunk_head *h);
+
+#endif

@@ -1,0 +1,120 @@
+/*
+ * list.c - job: what is in a .hvqz, or in a model file of a known format.
+ *
+ * A seekable .hvqz costs three reads (head, trailer, index), whatever its
+ * size; on a pipe the chunk heads are read as they pass by.
+ */
+#include "job/job_internal.h"
+
+#include <stdlib.h>
+
+void listing_free(struct listing *l)
+{
+	container_info_free(&l->info);
+	free(l->t);
+	*l = (struct listing){0};
+}
+
+static enum hvqz_ret alloc_tensors(struct listing *l, struct hvqz_err *err)
+{
+	size_t n = l->info.model.n_tensors;
+
+	l->t = calloc(n + 1, sizeof(*l->t));
+	return l->t ? HVQZ_OK
+		    : hvqz_nomem(err, n * sizeof(*l->t), "the listing");
+}
+
+static void add_chunk(struct listing_tensor *t, unsigned codec,
+		      uint32_t stored_len, float noise, float signal)
+{
+	t->stored += CONTAINER_CHUNK_HEAD_LEN + (uint64_t)stored_len;
+	t->n_chunks++;
+	t->noise += noise;
+	t->signal += signal;
+	t->codecs |= 1u << (codec & 31);
+}
+
+static enum hvqz_ret by_index(struct container_reader *r, struct listing *l,
+			      struct hvqz_err *err)
+{
+	struct container_index ix;
+
+	TRY(container_read_index(r, &ix, err));
+	for (size_t t = 0; t < l->info.model.n_tensors; t++)
+		for (size_t i = ix.first[t]; i < ix.first[t + 1]; i++)
+			add_chunk(&l->t[t], ix.chunks[i].codec,
+				  ix.chunks[i].stored_len, ix.chunks[i].noise,
+				  ix.chunks[i].signal);
+	l->file_size = ix.file_size;
+	container_index_free(&ix);
+	return HVQZ_OK;
+}
+
+static enum hvqz_ret by_reading(const struct job_env *env,
+				struct container_reader *r,
+				struct source *src, struct listing *l,
+				struct hvqz_err *err)
+{
+	for (;;) {
+		struct chunk_head h;
+		bool end;
+
+		TRY(job_poll(env, err));
+		TRY(container_read_chunk(r, &h, &end, err));
+		if (end)
+			break;
+		add_chunk(&l->t[h.tensor], h.codec, h.stored_len, h.noise,
+			  h.signal);
+	}
+	TRY(container_read_tail(r, err));
+	l->file_size = src->off;
+	return HVQZ_OK;
+}
+
+static enum hvqz_ret list_hvqz(const struct job_env *env, struct source *src,
+			       struct listing *l, struct hvqz_err *err)
+{
+	struct container_reader *r = NULL;
+	enum hvqz_ret ret;
+
+	l->is_hvqz = true;
+	TRY_OUT(container_read_head(&r, src, &l->info, err));
+	TRY_OUT(alloc_tensors(l, err));
+	if (source_can_seek(src) && source_left(src) != SOURCE_SIZE_UNKNOWN)
+		ret = by_index(r, l, err);
+	else
+		ret = by_reading(env, r, src, l, err);
+out:
+	container_reader_free(r);
+	return ret;
+}
+
+/* A model file: the table alone; every tensor is stored as it is. */
+static enum hvqz_ret list_model(struct source *src, struct listing *l,
+				struct hvqz_err *err)
+{
+	const struct reader_ops *reader;
+	struct model *m = &l->info.model;
+	void *state = NULL;
+
+	TRY(format_detect(src, &reader, err));
+	TRY(reader->head(src, m, &state, err));
+	reader->free(state);
+	TRY(alloc_tensors(l, err));
+	for (size_t i = 0; i < m->n_tensors; i++)
+		l->t[i].stored = m->tensors[i].size;
+	l->file_size = m->head_len + m->data_size;
+	return HVQZ_OK;
+}
+
+enum hvqz_ret job_list(const struct job_env *env, struct source *src,
+		       struct listing *l, struct hvqz_err *err)
+{
+	const uint8_t *peek;
+	size_t len;
+
+	*l = (struct listing){0};
+	TRY(source_ahead(src, CONTAINER_MAGIC_LEN, &peek, &len, err));
+	return container_bid(peek, len) ? list_hvqz(env, src, l, err)
+					: list_model(src, l, err);
+}

@@ -1,0 +1,136 @@
+/* rules.c - parsing `--tensor GLOB=SETTING` and applying SETTING. */
+#include "model/rules.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+void settings_preset_mid(struct codec_settings *set)
+{
+	set->codec = CODEC_HASVQ;
+	set->block = 4;
+	set->centroids = 2048;
+	set->outliers = 0.015;
+}
+
+void settings_preset_high(struct codec_settings *set)
+{
+	set->codec = CODEC_HASVQ;
+	set->block = 2;
+	set->centroids = 2048;
+	set->outliers = 0.02;
+}
+
+/* A whole decimal number in [min, max]? */
+static bool parse_u32(const char *s, uint32_t min, uint32_t max, uint32_t *v)
+{
+	char *end;
+	unsigned long long n;
+
+	if (*s < '0' || *s > '9')
+		return false;
+	errno = 0;
+	n = strtoull(s, &end, 10);
+	if (errno || *end || n < min || n > max)
+		return false;
+	*v = (uint32_t)n;
+	return true;
+}
+
+static bool parse_share(const char *s, double *v)
+{
+	char *end;
+
+	if ((*s < '0' || *s > '9') && *s != '.')
+		return false;
+	*v = strtod(s, &end);
+	return end != s && !*end && *v >= 0 && *v <= 0.5;
+}
+
+/* One word of a setting. */
+static enum hvqz_ret apply_word(struct codec_settings *set, const char *word,
+				struct hvqz_err *err)
+{
+	uint32_t b;
+
+	if (!strcmp(word, "lossless")) {
+		set->codec = CODEC_PLANES;
+	} else if (!strcmp(word, "raw")) {
+		set->codec = CODEC_RAW;
+	} else if (!strcmp(word, "kmeans")) {
+		set->codec = CODEC_HASVQ;
+	} else if (!strcmp(word, "mid")) {
+		settings_preset_mid(set);
+	} else if (!strcmp(word, "high")) {
+		settings_preset_high(set);
+	} else if (!strcmp(word, "faithful")) {
+		set->codec = CODEC_HASVQ;
+		set->faithful = true;
+	} else if (!strncmp(word, "k=", 2)) {
+		if (!parse_u32(word + 2, 2, HVQZ_MAX_CENTROIDS,
+			       &set->centroids))
+			return hvqz_fail(err, HVQZ_USAGE,
+					 "'%s': centroids are a whole number "
+					 "from 2 to %d", word,
+					 HVQZ_MAX_CENTROIDS);
+	} else if (!strncmp(word, "b=", 2)) {
+		if (!parse_u32(word + 2, 1, 8, &b) || (b & (b - 1)))
+			return hvqz_fail(err, HVQZ_USAGE,
+					 "'%s': a block is 1, 2, 4 or 8 "
+					 "weights", word);
+		set->block = b;
+	} else if (!strncmp(word, "rho=", 4)) {
+		if (!parse_share(word + 4, &set->outliers))
+			return hvqz_fail(err, HVQZ_USAGE,
+					 "'%s': the share of outliers is a "
+					 "number from 0 to 0.5", word);
+	} else {
+		return hvqz_fail(err, HVQZ_USAGE,
+				 "unknown setting '%s'; there are lossless, "
+				 "raw, kmeans, mid, high, faithful, k=N, b=N "
+				 "and rho=X", word);
+	}
+	return HVQZ_OK;
+}
+
+enum hvqz_ret settings_apply(struct codec_settings *set, const char *setting,
+			     struct hvqz_err *err)
+{
+	char *copy = strdup(setting), *save = NULL;
+	enum hvqz_ret ret = HVQZ_OK;
+
+	if (!copy)
+		return hvqz_nomem(err, strlen(setting) + 1, "a setting");
+	if (!*copy)
+		ret = apply_word(set, "", err);
+	for (char *word = strtok_r(copy, ",", &save); word && ret == HVQZ_OK;
+	     word = strtok_r(NULL, ",", &save))
+		ret = apply_word(set, word, err);
+	free(copy);
+	return ret;
+}
+
+enum hvqz_ret rule_parse(const char *text, struct tensor_rule *rule,
+			 struct hvqz_err *err)
+{
+	struct codec_settings scratch = {0};
+	const char *eq = strchr(text, '=');
+
+	*rule = (struct tensor_rule){.text = text};
+	if (!eq || eq == text)
+		return hvqz_fail(err, HVQZ_USAGE,
+				 "'%s' is not GLOB=SETTING", text);
+	rule->setting = eq + 1;
+	TRY(settings_apply(&scratch, rule->setting, err));
+	rule->glob = strndup(text, (size_t)(eq - text));
+	if (!rule->glob)
+		return hvqz_nomem(err, strlen(text), "a rule");
+	return HVQZ_OK;
+}
+
+void rule_free(struct tensor_rule *rule)
+{
+	free(rule->glob);
+	rule->glob = NULL;
+}
