@@ -12,28 +12,38 @@
 #include "stream/sink.h"
 #include "stream/source.h"
 
-#include <xxhash.h>
+#include <float.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 enum {
 	CONTAINER_MAGIC_LEN = 8,
 	CONTAINER_PROLOGUE_LEN = 64,
 	CONTAINER_CHUNK_HEAD_LEN = 64,
+	CONTAINER_INDEX_HEAD_LEN = 32,
+	CONTAINER_INDEX_ENTRY_LEN = 21,
 	CONTAINER_TRAILER_LEN = 64,
+	CONTAINER_MAX_TENSORS = 1 << 21,
+	CONTAINER_MAX_HEADER = 256 << 20,	/* bytes, unpacked */
+	CONTAINER_MAX_RATIO = 65536,	/* raw bytes per byte in the file */
 };
 
 extern const uint8_t container_magic[CONTAINER_MAGIC_LEN];
 
 /* Everything the header says. */
 struct container_info {
-	unsigned major, minor;
+	unsigned major, minor;		/* set by the reader */
+	uint32_t max_raw;		/* no chunk's raw_len is larger */
+	uint64_t n_chunks;
 	struct model model;		/* owned */
-	uint8_t *tensor_flags;		/* [n_tensors]; owned */
+	uint8_t *tensor_flags;		/* [n_tensors]; owned; NULL: all 0 */
 	/* key/value remarks, in file order; owned. For people, and for -l. */
 	struct container_note {
 		char *key, *value;
 	} *notes;
 	size_t n_notes;
-	uint64_t header_hash;
+	uint64_t header_hash;		/* set by the reader */
 };
 
 enum { TENSOR_LOSSY = 1 };		/* in tensor_flags */
@@ -50,8 +60,32 @@ struct chunk_head {
 	uint64_t raw_hash;	/* XXH3-64 of the reconstructed bytes */
 };
 
+/*
+ * The shortest payload a chunk of raw_len bytes may have: what bounds the work
+ * one byte of a hostile file can cause. Encoders must not go below it (take
+ * the next codec, or pad, if the codec allows that).
+ */
+static inline uint32_t container_min_stored(uint32_t raw_len)
+{
+	uint32_t need = raw_len / CONTAINER_MAX_RATIO +
+			(raw_len % CONTAINER_MAX_RATIO != 0);
+
+	return need > CONTAINER_CHUNK_HEAD_LEN + 1
+		       ? need - CONTAINER_CHUNK_HEAD_LEN
+		       : 1;
+}
+
+/* A sum of squares as a chunk head holds it: finite, too large is FLT_MAX. */
+static inline float container_stat(double v)
+{
+	return v < (double)FLT_MAX ? (float)v : FLT_MAX;
+}
+
 void container_info_free(struct container_info *info);
-/* Append a remark (copied). */
+/*
+ * Append a remark (copied). HVQZ_USAGE when the key is empty or over 65535
+ * bytes, or either is not UTF-8.
+ */
 enum hvqz_ret container_note(struct container_info *info, const char *key,
 			     const char *value, struct hvqz_err *err);
 /* The value of the first remark of that key, or NULL. */
@@ -61,11 +95,18 @@ const char *container_find_note(const struct container_info *info,
 /* ---- writing: head, then every chunk in order, then finish ---- */
 
 struct container_writer;
-/* info must outlive the writer. */
+/*
+ * info (with n_chunks and max_raw) must outlive the writer. What the format
+ * cannot hold (2^21 tensors, 256 MiB of header, a duplicate name) is
+ * HVQZ_UNSUPPORTED. *w is NULL after a failure.
+ */
 enum hvqz_ret container_write_head(struct container_writer **w,
 				   const struct container_info *info,
 				   struct sink *out, struct hvqz_err *err);
-/* h is complete; payload has h->stored_len bytes. Asserts the tiling. */
+/*
+ * h is complete; payload has h->stored_len bytes. Asserts the tiling; a head
+ * that breaks another rule of the format is HVQZ_USAGE.
+ */
 enum hvqz_ret container_write_chunk(struct container_writer *w,
 				    const struct chunk_head *h,
 				    const uint8_t *payload,
@@ -79,14 +120,18 @@ void container_writer_free(struct container_writer *w);
 
 struct container_reader;
 bool container_bid(const uint8_t *peek, size_t len);
-/* Magic, version, header; *info is filled (the caller frees it). */
+/*
+ * Magic, version, header; *info is filled and must outlive *r (the caller
+ * frees it; after a failure it is empty and *r is NULL).
+ */
 enum hvqz_ret container_read_head(struct container_reader **r,
 				  struct source *src,
 				  struct container_info *info,
 				  struct hvqz_err *err);
 /*
  * The next chunk head, checked against table and tiling; *end = true when
- * every tensor is complete. Then the payload must be read (or skipped).
+ * every tensor is complete. The payload of the head before, when nobody read
+ * it, is skipped.
  */
 enum hvqz_ret container_read_chunk(struct container_reader *r,
 				   struct chunk_head *h, bool *end,
@@ -128,7 +173,9 @@ struct container_index {
 
 /*
  * Read trailer and index of a seekable source whose head has been read; check
- * them against the table. The caller frees *ix.
+ * them against the table. The caller frees *ix (after a failure it is empty).
+ * The source is left where it was. HVQZ_USAGE when it cannot seek or does not
+ * know its size.
  */
 enum hvqz_ret container_read_index(struct container_reader *r,
 				   struct container_index *ix,
@@ -136,7 +183,8 @@ enum hvqz_ret container_read_index(struct container_reader *r,
 void container_index_free(struct container_index *ix);
 /*
  * Go to chunk i of the index and read its head; the payload is next. The head
- * must agree with the index.
+ * must agree with the index. Not to be mixed with container_read_chunk and
+ * container_read_tail, which read in sequence.
  */
 enum hvqz_ret container_seek_chunk(struct container_reader *r,
 				   const struct container_index *ix, size_t i,
