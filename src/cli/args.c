@@ -1,0 +1,240 @@
+/*
+ * args.c - the command line, understood and checked.
+ *
+ * One table names every option and the modes it means something in; what it
+ * does stands in args_take.c. An option that the final mode has no use for is
+ * refused instead of ignored: somebody wanted something by it.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "cli/args.h"
+
+#include "cli/args_take.h"
+#include "cli/help.h"
+#include "cli/suffix.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Sets of modes. */
+enum {
+	IN_Z = 1 << MODE_ENCODE,
+	IN_D = 1 << MODE_DECODE,
+	IN_T = 1 << MODE_TEST,
+	IN_L = 1 << MODE_LIST,
+	IN_X = 1 << MODE_EXTRACT,
+	IN_ALL = IN_Z | IN_D | IN_T | IN_L | IN_X,
+};
+
+static const char short_options[] = ":zdtlx:o:cS:kfnT:M:vqQhHV123456789";
+
+static const struct option_row {
+	const char *name;
+	int has_arg;
+	int code;
+	int modes;		/* where it means something */
+	bool (*take)(struct parse *p, int code, const char *arg);
+} table[] = {
+	{"encode", no_argument, 'z', IN_ALL, take_mode},
+	{"decode", no_argument, 'd', IN_ALL, take_mode},
+	{"test", no_argument, 't', IN_ALL, take_mode},
+	{"list", no_argument, 'l', IN_ALL, take_mode},
+	{"extract", required_argument, 'x', IN_ALL, take_mode},
+	{"json", no_argument, OPT_JSON, IN_L, take_mode},
+	{"rows", required_argument, OPT_ROWS, IN_X, take_mode},
+	{"dtype", required_argument, OPT_DTYPE, IN_D | IN_T | IN_X,
+	 take_mode},
+	{"to", required_argument, OPT_TO, IN_D | IN_T | IN_X, take_mode},
+	{"dry-run", no_argument, 'n', IN_Z, take_mode},
+
+	{"preset", required_argument, OPT_PRESET, IN_Z, take_coding},
+	{"faithful", no_argument, OPT_FAITHFUL, IN_Z, take_coding},
+	{"lossless", no_argument, OPT_LOSSLESS, IN_Z, take_coding},
+	{"centroids", required_argument, OPT_CENTROIDS, IN_Z, take_coding},
+	{"block", required_argument, OPT_BLOCK, IN_Z, take_coding},
+	{"outliers", required_argument, OPT_OUTLIERS, IN_Z, take_coding},
+	{"sidecar", required_argument, OPT_SIDECAR, IN_Z, take_coding},
+	{"tensor", required_argument, OPT_TENSOR, IN_Z, take_coding},
+	{"chunk", required_argument, OPT_CHUNK, IN_Z, take_coding},
+	{"verify", no_argument, OPT_VERIFY, IN_Z, take_coding},
+	{"no-verify", no_argument, OPT_NO_VERIFY, IN_Z, take_coding},
+
+	{"output", required_argument, 'o', IN_Z | IN_D | IN_X, take_files},
+	{"stdout", no_argument, 'c', IN_ALL, take_files},
+	{"suffix", required_argument, 'S', IN_ALL, take_files},
+	{"keep", no_argument, 'k', IN_ALL, take_files},
+	{"rm", no_argument, OPT_RM, IN_Z | IN_D, take_files},
+	{"force", no_argument, 'f', IN_ALL, take_files},
+	{"no-sync", no_argument, OPT_NO_SYNC, IN_ALL, take_files},
+
+	{"threads", required_argument, 'T', IN_ALL, take_talk},
+	{"memory", required_argument, 'M', IN_ALL, take_talk},
+	{"verbose", no_argument, 'v', IN_ALL, take_talk},
+	{"quiet", no_argument, 'q', IN_ALL, take_talk},
+	{"no-warn", no_argument, 'Q', IN_ALL, take_talk},
+	{"progress", required_argument, OPT_PROGRESS, IN_ALL, take_talk},
+
+	{"help", no_argument, 'h', IN_ALL, NULL},
+	{"long-help", no_argument, 'H', IN_ALL, NULL},
+	{"version", no_argument, 'V', IN_ALL, NULL},
+};
+
+enum { N_OPTIONS = sizeof(table) / sizeof(*table) };
+
+static const struct option_row *find_row(int code)
+{
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (table[i].code == code)
+			return &table[i];
+	return NULL;
+}
+
+/* getopt has met something it does not know. */
+static void complain(int result, const char *word)
+{
+	const struct option_row *row = find_row(optopt);
+
+	if (result == ':' && row && optopt < OPT_FIRST)
+		message_error(NULL, "-%c, --%s needs an argument; "
+			      "try 'hvqz -h'", optopt, row->name);
+	else if (result == ':' && row)
+		message_error(NULL, "--%s needs an argument; try 'hvqz -h'",
+			      row->name);
+	else if (row)		/* --keep=now */
+		message_error(NULL, "--%s takes no argument; try 'hvqz -h'",
+			      row->name);
+	else if (optopt)	/* one letter out of several, perhaps */
+		message_error(NULL, "unknown option '-%c'; try 'hvqz -h'",
+			      optopt);
+	else
+		message_error(NULL, "unknown option '%s'; try 'hvqz -h'",
+			      word);
+}
+
+/* Walk the options; false when one is refused, *done when one says all. */
+static bool walk(struct parse *p, int argc, char **argv, bool *seen,
+		 bool *done)
+{
+	struct option longs[N_OPTIONS + 1] = {{0}};
+	int code;
+
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		longs[i] = (struct option){table[i].name, table[i].has_arg,
+					   NULL, table[i].code};
+	opterr = 0;
+	while ((code = getopt_long(argc, argv, short_options, longs, NULL)) !=
+	       -1) {
+		const struct option_row *row = find_row(code);
+
+		if (code == '?' || code == ':') {
+			complain(code, argv[optind - 1]);
+			return false;
+		}
+		if (code >= '1' && code <= '9') {
+			take_coding(p, code, NULL);
+			continue;
+		}
+		if (!row->take) {
+			code == 'h' ? help_short() :
+			code == 'H' ? help_long() : help_version();
+			return *done = true;
+		}
+		if (!row->take(p, code, optarg))
+			return false;
+		seen[row - table] = true;
+	}
+	while (optind < argc)
+		if (!take_append(&p->args->files, &p->args->n_files,
+				 argv[optind++]))
+			return false;
+	return p->args->n_files ||
+	       take_append(&p->args->files, &p->args->n_files, "-");
+}
+
+/* The parts of HAS-VQ's settings in the order that makes sense of them. */
+static void settle_codec(const struct parse *p, struct codec_settings *set)
+{
+	set->codec = CODEC_HASVQ;
+	if (p->high)
+		settings_preset_high(set);
+	else
+		settings_preset_mid(set);
+	set->effort = p->effort;
+	set->faithful = p->faithful;
+	if (p->centroids)
+		set->centroids = p->centroids;
+	if (p->block)
+		set->block = p->block;
+	if (p->outliers >= 0)
+		set->outliers = p->outliers;
+	if (p->lossless)
+		set->codec = CODEC_PLANES;
+}
+
+/* Does everything that was said go together? */
+static bool check(const struct args *a, const bool *seen)
+{
+	bool writes = a->mode == MODE_ENCODE || a->mode == MODE_DECODE ||
+		      a->mode == MODE_EXTRACT;
+	bool one_output = a->output || a->to_stdout ||
+			  a->mode == MODE_EXTRACT;
+
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (seen[i] && !(table[i].modes & 1 << a->mode))
+			return REFUSE("--%s has no meaning with %s",
+				      table[i].name, a->mode_option);
+	if (a->output && a->to_stdout)
+		return REFUSE("-c and -o exclude each other");
+	if (a->remove && (one_output || a->encode.dry_run))
+		return REFUSE("--rm is for an output beside its source, not "
+			      "for %s", a->output ? "-o" :
+			      a->to_stdout ? "-c" : "-n");
+	if (writes && one_output && a->n_files > 1 && !a->encode.dry_run)
+		return REFUSE("%zu files cannot go into one output: a file "
+			      "holds one model", a->n_files);
+	return true;
+}
+
+/* unhvqz is hvqz -d, hvqzcat is hvqz -dc. */
+static void mode_of_name(struct args *a, const char *argv0)
+{
+	const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
+	const char *name = slash ? slash + 1 : argv0 ? argv0 : "";
+
+	a->mode = MODE_ENCODE;
+	a->mode_option = "-z";
+	a->to_stdout = strcmp(name, "hvqzcat") == 0;
+	if (a->to_stdout || strcmp(name, "unhvqz") == 0) {
+		a->mode = MODE_DECODE;
+		a->mode_option = "-d";
+	}
+}
+
+enum args_result args_parse(struct args *args, int argc, char **argv)
+{
+	struct parse p = {.args = args, .outliers = -1, .effort = 5};
+	bool seen[N_OPTIONS] = {false}, done = false;
+
+	*args = (struct args){.suffix = SUFFIX_DEFAULT};
+	mode_of_name(args, argv[0]);
+	if (!walk(&p, argc, argv, seen, &done))
+		return ARGS_BAD;
+	if (done)
+		return ARGS_DONE;
+	settle_codec(&p, &args->encode.set);
+	return check(args, seen) ? ARGS_RUN : ARGS_BAD;
+}
+
+void args_free(struct args *args)
+{
+	for (size_t i = 0; i < args->encode.n_rules; i++)
+		rule_free(&args->encode.rules[i]);
+	free(args->encode.rules);
+	free(args->extract.globs);
+	free(args->sidecars);
+	free(args->files);
+}

@@ -1,0 +1,251 @@
+/*
+ * args_take.c - what each option does, grouped as in the manual page.
+ *
+ * Values are checked here, on their own; what options mean together is
+ * args.c's business.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "cli/args_take.h"
+
+#include "cli/hardware.h"
+#include "cli/number.h"
+#include "cli/suffix.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Room for one more element behind the n that *list has. */
+static bool grow(void *list, size_t n, size_t size)
+{
+	void *p, **at = list;
+
+	/* Doubles at every power of two. */
+	if (n & (n - 1))
+		return true;
+	p = realloc(*at, (n ? 2 * n : 1) * size);
+	if (!p)
+		return REFUSE("out of memory");
+	*at = p;
+	return true;
+}
+
+bool take_append(const char ***list, size_t *n, const char *text)
+{
+	if (!grow(list, *n, sizeof(**list)))
+		return false;
+	(*list)[(*n)++] = text;
+	return true;
+}
+
+static bool take_rows(struct extract_options *x, const char *text)
+{
+	const char *colon = strchr(text, ':');
+	char first[24] = "";
+
+	if (colon && (size_t)(colon - text) < sizeof(first))
+		memcpy(first, text, (size_t)(colon - text));
+	if (!number_parse(first, 0, UINT64_MAX, &x->row_a) ||
+	    !number_parse(colon + 1, 0, UINT64_MAX, &x->row_b))
+		return REFUSE("--rows: '%s' is not A:B, as 0:128 is", text);
+	if (x->row_a >= x->row_b)
+		return REFUSE("--rows: '%s' is no row: B must be above A",
+			      text);
+	x->has_rows = true;
+	return true;
+}
+
+static bool take_dtype(struct args *a, const char *text)
+{
+	enum dtype d = 0;
+
+	if (strcmp(text, "f16") == 0)
+		d = DTYPE_F16;
+	else if (strcmp(text, "bf16") == 0)
+		d = DTYPE_BF16;
+	else if (strcmp(text, "f32") == 0)
+		d = DTYPE_F32;
+	else if (strcmp(text, "source") != 0)
+		return REFUSE("--dtype: '%s' is not source, f16, bf16 or f32",
+			      text);
+	a->decode.dtype = a->extract.dtype = d;
+	return true;
+}
+
+static bool set_mode(struct args *a, enum mode mode, const char *option)
+{
+	a->mode = mode;
+	a->mode_option = option;
+	return true;
+}
+
+bool take_mode(struct parse *p, int code, const char *arg)
+{
+	struct args *a = p->args;
+
+	switch (code) {
+	case 'z':
+		return set_mode(a, MODE_ENCODE, "-z");
+	case 'd':
+		return set_mode(a, MODE_DECODE, "-d");
+	case 't':
+		return set_mode(a, MODE_TEST, "-t");
+	case 'l':
+		return set_mode(a, MODE_LIST, "-l");
+	case 'x':
+		set_mode(a, MODE_EXTRACT, "-x");
+		return take_append(&a->extract.globs, &a->extract.n_globs,
+				   arg);
+	case 'n':
+		return a->encode.dry_run = true;
+	case OPT_JSON:
+		return a->json = true;
+	case OPT_ROWS:
+		return take_rows(&a->extract, arg);
+	case OPT_DTYPE:
+		return take_dtype(a, arg);
+	default:		/* OPT_TO */
+		a->decode.to = arg;
+		return format_writer(arg) ||
+		       REFUSE("--to: '%s' is no format that can be written; "
+			      "there is: safetensors", arg);
+	}
+}
+
+static bool take_tensor_rule(struct encode_options *e, const char *text)
+{
+	struct tensor_rule rule = {0};
+	struct hvqz_err err = {0};
+
+	if (!grow(&e->rules, e->n_rules, sizeof(*e->rules)))
+		return false;
+	if (rule_parse(text, &rule, &err) != HVQZ_OK) {
+		rule_free(&rule);
+		return REFUSE("--tensor: %s", err.msg);
+	}
+	e->rules[e->n_rules++] = rule;
+	return true;
+}
+
+bool take_coding(struct parse *p, int code, const char *arg)
+{
+	struct args *a = p->args;
+	uint64_t n = 0;
+
+	switch (code) {
+	case OPT_PRESET:
+		p->high = strcmp(arg, "high") == 0;
+		return p->high || strcmp(arg, "mid") == 0 ||
+		       REFUSE("--preset: '%s' is not mid or high", arg);
+	case OPT_FAITHFUL:
+		return p->faithful = true;
+	case OPT_LOSSLESS:
+		return p->lossless = true;
+	case OPT_CENTROIDS:
+		if (!number_parse(arg, 2, 65536, &n))
+			return REFUSE("--centroids: '%s' is not a number from "
+				      "2 to 65536", arg);
+		p->centroids = (uint32_t)n;
+		return true;
+	case OPT_BLOCK:
+		if (!number_parse(arg, 1, 8, &n) || (n & (n - 1)))
+			return REFUSE("--block: '%s' is not 1, 2, 4 or 8",
+				      arg);
+		p->block = (uint32_t)n;
+		return true;
+	case OPT_OUTLIERS:
+		return number_share(arg, 0, 0.5, &p->outliers) ||
+		       REFUSE("--outliers: '%s' is not a share from 0 to 0.5",
+			      arg);
+	case OPT_SIDECAR:
+		return take_append(&a->sidecars, &a->n_sidecars, arg);
+	case OPT_TENSOR:
+		return take_tensor_rule(&a->encode, arg);
+	case OPT_CHUNK:
+		return number_size(arg, 1 << 10, 1 << 28,
+				   &a->encode.chunk_elems) ||
+		       REFUSE("--chunk: '%s' is not a number of parameters "
+			      "from 1K to 256M", arg);
+	case OPT_VERIFY:
+	case OPT_NO_VERIFY:
+		a->encode.no_verify = code == OPT_NO_VERIFY;
+		return true;
+	default:		/* '1' … '9' */
+		p->effort = code - '0';
+		return true;
+	}
+}
+
+bool take_files(struct parse *p, int code, const char *arg)
+{
+	struct args *a = p->args;
+
+	switch (code) {
+	case 'o':
+		if (a->output)
+			return REFUSE("two outputs: -o %s and -o %s",
+				      a->output, arg);
+		a->output = arg;
+		return *arg || REFUSE("-o: the name is empty");
+	case 'c':
+		return a->to_stdout = true;
+	case 'S':
+		a->suffix = arg;
+		return suffix_valid(arg) ||
+		       REFUSE("-S: '%s' is no suffix: a dot, something behind "
+			      "it, no slash", arg);
+	case 'f':
+		return a->force = true;
+	case OPT_NO_SYNC:
+		return a->no_sync = true;
+	default:		/* 'k', OPT_RM */
+		a->remove = code == OPT_RM;
+		return true;
+	}
+}
+
+static bool take_progress(struct args *a, const char *arg)
+{
+	if (strcmp(arg, "auto") == 0)
+		a->progress = PROGRESS_AUTO;
+	else if (strcmp(arg, "plain") == 0)
+		a->progress = PROGRESS_PLAIN;
+	else if (strcmp(arg, "none") == 0)
+		a->progress = PROGRESS_NONE;
+	else
+		return REFUSE("--progress: '%s' is not auto, plain or none",
+			      arg);
+	return true;
+}
+
+bool take_talk(struct parse *p, int code, const char *arg)
+{
+	struct args *a = p->args;
+	uint64_t n = 0;
+
+	switch (code) {
+	case 'T':
+		if (!number_parse(arg, 0, HARDWARE_MAX_THREADS, &n))
+			return REFUSE("-T: '%s' is not a number of threads "
+				      "from 0 to %d", arg,
+				      HARDWARE_MAX_THREADS);
+		a->has_threads = true;
+		a->threads = (unsigned)n;
+		return true;
+	case 'M':
+		return number_size(arg, 1, UINT64_MAX, &a->memory) ||
+		       REFUSE("-M: '%s' is not a size such as 400M", arg);
+	case 'v':
+		a->verbosity = a->verbosity < 0 ? 1 : a->verbosity + 1;
+		return true;
+	case 'q':
+		a->verbosity = a->verbosity > 0 ? -1 : a->verbosity - 1;
+		return true;
+	case 'Q':
+		return a->no_warn_status = true;
+	default:		/* OPT_PROGRESS */
+		return take_progress(a, arg);
+	}
+}

@@ -1,0 +1,252 @@
+/*
+ * convert.c - one file from its name to its result.
+ *
+ * The order is always the same: open the input, look whether its content
+ * suits, name and open the output, run the job, see that the input held still,
+ * give the output its name, then perhaps remove the source. Whatever fails,
+ * an output file that was begun is gone and an old one is as it was.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "cli/convert.h"
+
+#include "cli/in_file.h"
+#include "cli/message.h"
+#include "cli/out_file.h"
+#include "cli/progress.h"
+#include "cli/report.h"
+#include "cli/signals.h"
+#include "cli/suffix.h"
+#include "cli/text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct task {
+	const struct args *args;
+	struct sens_table *sens;
+	struct in_file in;
+	struct out_file out;
+	struct job_env env;
+	struct job_report rep;
+};
+
+/* ---- is the input what the mode wants? ---- */
+
+/* A reader's bid of so many bits is no accident. */
+enum { SURE = 32 };
+
+/* Encoding looks for itself; the rest want a .hvqz and say what else it is. */
+static bool content_suits(struct in_file *in)
+{
+	const struct reader_ops *r;
+	struct hvqz_err err = {0};
+	const uint8_t *p;
+	size_t len;
+
+	if (source_ahead(&in->src, 4096, &p, &len, &err) != HVQZ_OK) {
+		message_err(in->name, &err);
+		return false;
+	}
+	/* A few bytes of a .hvqz are a truncated one; the job says so. */
+	if (container_bid(p, len) ||
+	    (len && len < CONTAINER_MAGIC_LEN &&
+	     memcmp(p, container_magic, len) == 0))
+		return true;
+	if (format_detect(&in->src, &r, &err) != HVQZ_OK)
+		message_error(in->name, "not a .hvqz file: %s", err.msg);
+	else if (r->bid(p, len) >= SURE)
+		message_error(in->name, "not a .hvqz file: it is a %s model",
+			      r->name);
+	else
+		message_error(in->name, "not a .hvqz file: its first bytes "
+			      "are not those of one");
+	return false;
+}
+
+/* ---- the name of the output ---- */
+
+enum where { SKIP, TO_STDOUT, TO_FILE };
+
+/* Where the output goes; *name is allocated for TO_FILE. */
+static enum where name_output(const struct task *t, char **name)
+{
+	const struct args *a = t->args;
+	const struct in_file *in = &t->in;
+
+	*name = NULL;
+	if (a->output)
+		*name = strdup(a->output);
+	else if (a->to_stdout || a->mode == MODE_EXTRACT || !in->path)
+		return TO_STDOUT;
+	else if (!in->regular) {
+		message_error(in->name, "is not a regular file: say with -o "
+			      "or -c where the output goes");
+		return SKIP;
+	} else if (a->mode == MODE_ENCODE)
+		*name = suffix_add(in->path, a->suffix);
+	else
+		*name = suffix_strip(in->path, a->suffix);
+	if (*name)
+		return TO_FILE;
+	if (errno == ENOMEM)
+		message_error(in->name, "out of memory");
+	else
+		message_warn(in->name, "the name does not end in %s: skipped; "
+			     "-o or -c decodes it all the same", a->suffix);
+	return SKIP;
+}
+
+/* ---- the job ---- */
+
+static void bad_chunk(void *ctx, const struct hvqz_err *err)
+{
+	message_err(ctx, err);
+}
+
+static enum hvqz_ret encode(struct task *t, struct sink *out,
+			    struct hvqz_err *err)
+{
+	struct encode_options opt = t->args->encode;
+
+	opt.sens = t->sens->n || t->sens->kind[0] ? t->sens : NULL;
+	return job_encode(&t->env, &opt, &t->in.src, out, &t->rep, err);
+}
+
+static enum hvqz_ret run(struct task *t, struct sink *out,
+			 struct hvqz_err *err)
+{
+	struct decode_options dec = t->args->decode;
+	struct source *src = &t->in.src;
+
+	if (t->args->mode == MODE_ENCODE)
+		return encode(t, out, err);
+	if (t->args->mode == MODE_EXTRACT)
+		return job_extract(&t->env, &t->args->extract, src, out,
+				   &t->rep, err);
+	if (t->args->mode == MODE_TEST) {
+		dec.bad = bad_chunk;
+		dec.bad_ctx = (void *)t->in.name;
+	}
+	return job_decode(&t->env, &dec, src, out, &t->rep, err);
+}
+
+static bool over_limit(const struct task *t)
+{
+	char need[TEXT_LEN], limit[TEXT_LEN];
+
+	if (!t->args->memory || t->rep.memory <= t->args->memory)
+		return false;
+	message_error(t->in.name, "planned to need %s of memory with %u "
+		      "threads, the limit is %s: fewer threads (-T) or "
+		      "smaller chunks (--chunk) need less",
+		      text_memory(t->rep.memory, need), t->args->threads,
+		      text_memory(t->args->memory, limit));
+	return true;
+}
+
+/* Before a byte is coded, where the input can be read from twice. */
+static bool memory_suffices(struct task *t)
+{
+	struct encode_options opt = t->args->encode;
+	struct job_env quiet = {.n_threads = t->args->threads};
+	struct hvqz_err err = {0};
+	struct source *src = &t->in.src;
+	struct sink none;
+
+	if (!t->args->memory || t->args->mode != MODE_ENCODE ||
+	    !source_can_seek(src))
+		return true;
+	sink_init_null(&none);
+	opt.dry_run = true;
+	/* Its errors will come again, and be told, in the run itself. */
+	if (job_encode(&quiet, &opt, src, &none, &t->rep, &err) == HVQZ_OK &&
+	    over_limit(t))
+		return false;
+	t->rep = (struct job_report){0};
+	if (source_seek(src, 0, &err) == HVQZ_OK)
+		return true;
+	message_err(t->in.name, &err);
+	return false;
+}
+
+/* Run the job into out (NULL: a test); true when its result is to be used. */
+static bool work(struct task *t, struct sink *out)
+{
+	const struct args *a = t->args;
+	struct hvqz_err err = {0};
+	double began = progress_clock();
+	enum hvqz_ret ret;
+
+	if (!memory_suffices(t))
+		return false;
+	progress_begin(a->progress, t->in.name,
+		       a->mode == MODE_EXTRACT ? SOURCE_SIZE_UNKNOWN
+					       : t->in.src.size);
+	ret = run(t, out, &err);
+	progress_end();
+	if (ret != HVQZ_OK) {
+		message_err(t->in.name, &err);
+		return false;
+	}
+	if (!in_unchanged(&t->in))
+		return false;
+	/* Known only now, but better late than never. */
+	if (a->mode != MODE_ENCODE && over_limit(t))
+		return false;
+	if (a->encode.dry_run)
+		report_plan(a, t->in.name, &t->rep);
+	else
+		report_done(a, t->in.name, &t->rep, progress_clock() - began);
+	return true;
+}
+
+static void work_to_output(struct task *t)
+{
+	const struct args *a = t->args;
+	char *name;
+	enum where where = name_output(t, &name);
+	unsigned flags = (a->force ? OUT_FORCE : 0) |
+			 (a->no_sync ? OUT_NO_SYNC : 0);
+
+	if (where == SKIP ||
+	    !out_open(&t->out, where == TO_FILE ? name : NULL, &t->in, flags))
+		goto out;
+	if (!work(t, &t->out.sink))
+		out_discard(&t->out);
+	else if (out_commit(&t->out, &t->in) && a->remove)
+		in_remove(&t->in);
+out:
+	free(name);
+}
+
+void convert_file(const struct args *args, struct sens_table *sens,
+		  const char *path)
+{
+	struct task t = {.args = args, .sens = sens};
+	struct sink none;
+
+	if (!in_open(&t.in, path, (args->force ? IN_FORCE : 0) |
+			 (args->mode == MODE_EXTRACT ? 0 : IN_SEQUENTIAL)))
+		return;
+	t.env = (struct job_env){
+		.n_threads = args->threads,
+		.notes = {message_note, (void *)t.in.name},
+		.progress = progress_update,
+		.stopped = signals_stopped,
+	};
+	if (args->mode != MODE_ENCODE && !content_suits(&t.in)) {
+		/* told */
+	} else if (args->mode == MODE_TEST) {
+		work(&t, NULL);
+	} else if (args->encode.dry_run && args->mode == MODE_ENCODE) {
+		sink_init_null(&none);
+		work(&t, &none);
+	} else {
+		work_to_output(&t);
+	}
+	in_close(&t.in);
+}

@@ -1,0 +1,18 @@
+/*
+ * convert.h - one file from its name to its result: encode, decode, test or
+ * extract.
+ */
+#ifndef CLI_CONVERT_H
+#define CLI_CONVERT_H
+
+#include "cli/args.h"
+#include "sense/sens.h"
+
+/*
+ * Do what args says with the file of that name ("-" is standard input). Says
+ * its own messages; the exit status remembers them. sens may be empty.
+ */
+void convert_file(const struct args *args, struct sens_table *sens,
+		  const char *path);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * fd_stream.h - struct source and struct sink over a file descriptor.
+ *
+ * Knows EINTR, short reads and writes, non-blocking descriptors inherited
+ * from elsewhere, and signals_wait(). Knows no names but the one it puts into
+ * errors; opening and closing are in_file.c's and out_file.c's.
+ */
+#ifndef CLI_FD_STREAM_H
+#define CLI_FD_STREAM_H
+
+#include "stream/sink.h"
+#include "stream/source.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fd_stream {
+	int fd;
+	const char *name;	/* for errors: "(stdout)"; not owned */
+	bool regular;		/* never blocks for long; can seek */
+	uint64_t base;		/* where the descriptor stood at the start */
+};
+
+/* fd stays the caller's. A regular file's source can seek and has a size. */
+void fd_source_init(struct source *s, struct fd_stream *io, int fd,
+		    const char *name);
+void fd_sink_init(struct sink *s, struct fd_stream *io, int fd,
+		  const char *name);
+
+#endif

@@ -1,0 +1,131 @@
+/*
+ * help.c - what -h, -H and -V print.
+ *
+ * The short help has what one needs daily; the long one has every option. The
+ * manual page hvqz(1) explains.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "cli/help.h"
+
+#include <stdio.h>
+
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "unknown version"
+#endif
+
+static const char usage[] =
+	"Usage: hvqz [OPTION]... [FILE]...\n"
+	"Compress the weights of a language model into FILE.hvqz, and back.\n"
+	"Without FILE, or when it is -, from standard input to standard "
+	"output.\n\n";
+
+static const char short_options[] =
+	"  -z            encode (the default)\n"
+	"  -d            decode\n"
+	"  -t            test, write nothing\n"
+	"  -l            list; -lv every tensor\n"
+	"  -x GLOB       extract the tensors GLOB matches\n"
+	"  -o FILE       write to FILE\n"
+	"  -c            write to standard output\n"
+	"  -f            overwrite; allow a terminal\n"
+	"  --lossless    lose nothing at all\n"
+	"  --preset P    mid (about 3 to 5 bits a parameter) or high\n"
+	"  --sidecar F   the weights' sensitivities: better at the same size\n"
+	"  -T N          threads; 0, the default, is one a core\n"
+	"  -v            say more; -vv still more\n"
+	"  -q            say less\n"
+	"  -H            the long help, with every option\n"
+	"  -V            the version\n";
+
+static const char modes[] =
+	"Modes (the last one given wins):\n"
+	"  -z, --encode           encode; the default\n"
+	"  -d, --decode           decode; the default as unhvqz and (with -c) "
+	"hvqzcat\n"
+	"  -t, --test             decode, check every hash, write nothing\n"
+	"  -l, --list             list; with -v every tensor\n"
+	"      --json             with -l: one JSON object a line\n"
+	"  -x, --extract GLOB     tensors whose names match, as safetensors; "
+	"repeatable\n"
+	"      --rows A:B         with -x: only the rows from A up to B-1\n"
+	"  -n, --dry-run          with -z: plan, report, write nothing\n";
+
+static const char coding[] =
+	"\nEncoding:\n"
+	"      --preset mid|high  the published settings: b=4, rho=1.5 % or "
+	"b=2, rho=2 %\n"
+	"      --faithful         HAS-VQ exactly as published\n"
+	"      --lossless         restore the file byte for byte\n"
+	"      --centroids K      codebook entries, 2 to 65536\n"
+	"      --block B          weights a codebook entry stands for: 1, 2, 4 "
+	"or 8\n"
+	"      --outliers RHO     share of exact weights, 0 to 0.5 (or 1.5%)\n"
+	"  -1 ... -9              effort of the encoder; default -5\n"
+	"      --sidecar FILE     sensitivities; repeatable, the later one's "
+	"entries win\n"
+	"      --tensor GLOB=SETTING\n"
+	"                         settings for some tensors; the first match "
+	"wins:\n"
+	"                         lossless raw kmeans mid high faithful k=N "
+	"b=N rho=X\n"
+	"      --chunk SIZE       parameters a chunk, with K or M for 1024s; "
+	"default 4M\n"
+	"      --no-verify        do not decode each chunk right after "
+	"encoding it\n"
+	"      --verify           do (the default)\n";
+
+static const char decoding[] =
+	"\nDecoding:\n"
+	"      --dtype TYPE       restore lossy tensors as source (default), "
+	"f16, bf16, f32\n"
+	"      --to FORMAT        format to restore: safetensors\n";
+
+static const char files[] =
+	"\nFiles:\n"
+	"  -o, --output FILE      write to FILE\n"
+	"  -c, --stdout           write to standard output\n"
+	"  -S, --suffix .SUF      suffix instead of .hvqz\n"
+	"  -k, --keep             keep the source (the default)\n"
+	"      --rm               remove the source once the result is safe on "
+	"disk\n"
+	"  -f, --force            overwrite; allow binary data on a terminal\n"
+	"      --no-sync          do not wait for the disk\n";
+
+static const char talk[] =
+	"\nResources and messages:\n"
+	"  -T, --threads N        0 (the default): all cores this process may "
+	"use\n"
+	"  -M, --memory SIZE      refuse a job planned to need more\n"
+	"  -v, --verbose          say more; twice: still more\n"
+	"  -q, --quiet            no warnings; twice: no errors\n"
+	"  -Q, --no-warn          warnings do not make the exit status 2\n"
+	"      --progress WHEN    auto, plain or none\n"
+	"  -h, --help             the short help\n"
+	"  -H, --long-help        this help\n"
+	"  -V, --version          the version\n"
+	"\nExit status: 0 good, 1 an error, 2 only warnings.\n"
+	"Environment: HVQZ_THREADS and HVQZ_MEMLIMIT stand for -T and -M.\n";
+
+void help_short(void)
+{
+	fputs(usage, stdout);
+	fputs(short_options, stdout);
+}
+
+void help_long(void)
+{
+	fputs(usage, stdout);
+	fputs(modes, stdout);
+	fputs(coding, stdout);
+	fputs(decoding, stdout);
+	fputs(files, stdout);
+	fputs(talk, stdout);
+}
+
+void help_version(void)
+{
+	puts("hvqz " PACKAGE_VERSION);
+}

@@ -1,0 +1,260 @@
+/* list.c - the pages of -l. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "cli/list.h"
+
+#include "cli/in_file.h"
+#include "cli/message.h"
+#include "cli/signals.h"
+#include "cli/text.h"
+#include "codec/codec.h"
+
+#include <stdio.h>
+#include <string.h>
+
+uint64_t listing_raw(const struct listing *l)
+{
+	const struct model *m = &l->info.model;
+
+	return l->is_hvqz ? m->head_len + m->data_size : l->file_size;
+}
+
+double listing_bpp(uint64_t bytes, uint64_t n_params)
+{
+	return n_params ? 8.0 * (double)bytes / (double)n_params : 0;
+}
+
+void listing_noise(const struct listing *l, double *noise, double *signal)
+{
+	*noise = *signal = 0;
+	for (size_t i = 0; l->t && i < l->info.model.n_tensors; i++) {
+		*noise += l->t[i].noise;
+		*signal += l->t[i].signal;
+	}
+}
+
+static void cell_number(struct table *t, uint64_t v)
+{
+	char buf[TEXT_LEN];
+
+	table_cell(t, "%s", text_number(v, buf));
+}
+
+/* "21.3", "exact", or "-" where there is nothing to compare with. */
+static void cell_snr(struct table *t, bool is_hvqz, double signal,
+		     double noise)
+{
+	if (!is_hvqz)
+		table_cell(t, "-");
+	else if (noise > 0 && signal > 0)
+		table_cell(t, "%.1f", text_snr(signal, noise));
+	else
+		table_cell(t, "exact");
+}
+
+static void cells(struct table *t, const char *const *text)
+{
+	for (; *text; text++)
+		table_cell(t, "%s", *text);
+}
+
+/* ---- plain: one line a file ---- */
+
+static void add_summary(struct list_sum *sum, const char *name,
+			const struct listing *l)
+{
+	static const char *const heads[] = {"Tensors", "Parameters",
+					    "Original", "Stored", "Ratio",
+					    "bpp", "SNR dB", "File", NULL};
+	struct table *t = &sum->table;
+	uint64_t raw = listing_raw(l);
+	double noise, signal;
+
+	if (!t->columns) {
+		t->columns = "rrrrrrrl";
+		cells(t, heads);
+	}
+	listing_noise(l, &noise, &signal);
+	cell_number(t, l->info.model.n_tensors);
+	cell_number(t, l->info.model.n_params);
+	cell_number(t, raw);
+	cell_number(t, l->file_size);
+	table_cell(t, "%.2f", l->file_size ? (double)raw /
+					     (double)l->file_size : 0);
+	table_cell(t, "%.3f", listing_bpp(l->file_size,
+					  l->info.model.n_params));
+	cell_snr(t, l->is_hvqz, signal, noise);
+	table_cell(t, "%s", name);
+	sum->n_files++;
+	sum->raw += raw;
+	sum->stored += l->file_size;
+	sum->n_params += l->info.model.n_params;
+}
+
+void list_end(const struct args *args, struct list_sum *sum)
+{
+	struct table *t = &sum->table;
+
+	if (args->mode != MODE_LIST || !t->columns)
+		return;
+	if (sum->n_files > 1) {
+		table_rule(t);
+		table_cell(t, "%s", "");
+		cell_number(t, sum->n_params);
+		cell_number(t, sum->raw);
+		cell_number(t, sum->stored);
+		table_cell(t, "%.2f", sum->stored ? (double)sum->raw /
+						    (double)sum->stored : 0);
+		table_cell(t, "%.3f", listing_bpp(sum->stored,
+						  sum->n_params));
+		table_cell(t, "%s", "");
+		table_cell(t, "%zu files", sum->n_files);
+	}
+	if (!table_print(t, 0))
+		message_error(NULL, "out of memory");
+	table_free(t);
+}
+
+/* ---- with -v: a page a file ---- */
+
+/* "hasvq", or "hasvq+planes" when the chunks of a tensor differ. */
+static void cell_codecs(struct table *t, uint32_t codecs)
+{
+	char text[80] = "";
+	size_t n = 0;
+
+	for (unsigned i = 0; i < 32; i++) {
+		const struct codec *c = codec_find(i);
+
+		if (!(codecs >> i & 1) || n >= sizeof(text))
+			continue;
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s",
+				      n ? "+" : "", c ? c->name : "?");
+	}
+	table_cell(t, "%s", n ? text : "-");
+}
+
+static void add_tensor(struct table *t, const struct listing *l, size_t i)
+{
+	const struct tensor *x = &l->info.model.tensors[i];
+	uint64_t stored = l->t && l->is_hvqz ? l->t[i].stored : x->size;
+	char shape[200];
+
+	table_cell(t, "%s", x->name);
+	table_cell(t, "%s", dtype_name(x->dtype));
+	table_cell(t, "%s", tensor_shape(x, shape, sizeof(shape)));
+	cell_codecs(t, l->t ? l->t[i].codecs : 0);
+	cell_number(t, stored);
+	table_cell(t, "%.3f", listing_bpp(stored, x->n_elems));
+	cell_snr(t, l->is_hvqz, l->t ? l->t[i].signal : 0,
+		 l->t ? l->t[i].noise : 0);
+}
+
+/* The last two lines: what no tensor holds, and the whole. */
+static void add_totals(struct table *t, const struct listing *l)
+{
+	const struct model *m = &l->info.model;
+	uint64_t rest = l->file_size;
+	double noise, signal;
+	char params[TEXT_LEN];
+
+	for (size_t i = 0; i < m->n_tensors; i++)
+		rest -= l->t && l->is_hvqz ? l->t[i].stored
+					   : m->tensors[i].size;
+	listing_noise(l, &noise, &signal);
+	table_cell(t, "(header%s)", l->is_hvqz ? ", index" : "");
+	for (int i = 0; i < 3; i++)
+		table_cell(t, "%s", "");
+	cell_number(t, rest);
+	table_cell(t, "%.3f", listing_bpp(rest, m->n_params));
+	table_cell(t, "%s", "");
+	table_rule(t);
+	table_cell(t, "%zu tensors", m->n_tensors);
+	table_cell(t, "%s", "");
+	table_cell(t, "%s", text_number(m->n_params, params));
+	table_cell(t, "%s", "");
+	cell_number(t, l->file_size);
+	table_cell(t, "%.3f", listing_bpp(l->file_size, m->n_params));
+	cell_snr(t, l->is_hvqz, signal, noise);
+}
+
+static bool print_heading(const char *name, const struct listing *l)
+{
+	struct table t = {.columns = "ll"};
+	char raw[TEXT_LEN], stored[TEXT_LEN], masked[300];
+	bool good;
+
+	snprintf(masked, sizeof(masked), "%.280s", name);
+	puts(text_mask(masked));
+	if (l->is_hvqz) {
+		table_cell(&t, "format");
+		table_cell(&t, "hvqz %u.%u of %s", l->info.major,
+			   l->info.minor, l->info.model.format);
+		table_cell(&t, "size");
+		table_cell(&t, "%s of %s bytes (%.2f %%)",
+			   text_number(l->file_size, stored),
+			   text_number(listing_raw(l), raw),
+			   100.0 * (double)l->file_size /
+				   (double)listing_raw(l));
+	} else {
+		table_cell(&t, "format");
+		table_cell(&t, "%s", l->info.model.format);
+		table_cell(&t, "size");
+		table_cell(&t, "%s bytes", text_number(l->file_size, stored));
+	}
+	for (size_t i = 0; i < l->info.n_notes; i++) {
+		table_cell(&t, "%s", l->info.notes[i].key);
+		table_cell(&t, "%s", l->info.notes[i].value);
+	}
+	good = table_print(&t, 2);
+	table_free(&t);
+	putchar('\n');
+	return good;
+}
+
+static void print_page(const char *name, const struct listing *l, bool first)
+{
+	static const char *const heads[] = {"Tensor", "Dtype", "Shape",
+					    "Codec", "Bytes", "bpp",
+					    "SNR dB", NULL};
+	struct table t = {.columns = "llllrrr"};
+
+	if (!first)
+		putchar('\n');
+	cells(&t, heads);
+	table_rule(&t);
+	for (size_t i = 0; i < l->info.model.n_tensors; i++)
+		add_tensor(&t, l, i);
+	add_totals(&t, l);
+	if (!print_heading(name, l) || !table_print(&t, 2))
+		message_error(NULL, "out of memory");
+	table_free(&t);
+}
+
+void list_file(const struct args *args, const char *path,
+	       struct list_sum *sum)
+{
+	struct job_env env = {
+		.n_threads = args->threads,
+		.stopped = signals_stopped,
+	};
+	struct listing l = {0};
+	struct hvqz_err err = {0};
+	struct in_file in;
+
+	if (!in_open(&in, path, args->force ? IN_FORCE : 0))
+		return;
+	env.notes = (struct hvqz_notes){message_note, (void *)in.name};
+	if (job_list(&env, &in.src, &l, &err) != HVQZ_OK)
+		message_err(in.name, &err);
+	else if (args->json)
+		list_json(in.name, &l, args->verbosity > 0);
+	else if (args->verbosity > 0)
+		print_page(in.name, &l, sum->n_files++ == 0);
+	else
+		add_summary(sum, in.name, &l);
+	listing_free(&l);
+	in_close(&in);
+}

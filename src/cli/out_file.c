@@ -1,0 +1,262 @@
+/* out_file.c - temporary name, attributes, fsync, rename. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "cli/out_file.h"
+
+#include "cli/message.h"
+#include "cli/signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Short and fixed: target's own name may already be as long as they get. */
+static const char temp_name[] = ".hvqz-XXXXXX";
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return S_ISREG(a->st_mode) && a->st_dev == b->st_dev &&
+	       a->st_ino == b->st_ino;
+}
+
+/* "dir/" of path with its slash, or "", followed by leaf; allocated. */
+static char *beside(const char *path, const char *leaf)
+{
+	const char *slash = strrchr(path, '/');
+	size_t n = slash ? (size_t)(slash + 1 - path) : 0;
+	size_t m = strlen(leaf);
+	char *s = malloc(n + m + 1);
+
+	if (!s)
+		return NULL;
+	memcpy(s, path, n);
+	memcpy(s + n, leaf, m + 1);
+	return s;
+}
+
+/* The open descriptor, written as it is: a pipe, a device, a terminal. */
+static bool use_directly(struct out_file *out, const struct in_file *in)
+{
+	struct stat st;
+
+	if (fstat(out->fd, &st) == 0 && same_file(&st, &in->st)) {
+		message_error(in->name, "the output is the input");
+		return false;
+	}
+	if (isatty(out->fd) && !(out->flags & OUT_FORCE)) {
+		message_error(in->name, "%s is a terminal, and the output is "
+			      "not text; -o FILE, a redirection or -f",
+			      out->name);
+		return false;
+	}
+	fd_sink_init(&out->sink, &out->io, out->fd, out->name);
+	return true;
+}
+
+static bool open_device(struct out_file *out, const struct in_file *in)
+{
+	do {
+		out->fd = open(out->name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	} while (out->fd < 0 && errno == EINTR && !signals_stopped(NULL));
+	if (out->fd < 0) {
+		if (errno != EINTR)
+			message_error(in->name, "cannot write %s: %s",
+				      out->name, strerror(errno));
+		return false;
+	}
+	if (use_directly(out, in))
+		return true;
+	close(out->fd);
+	return false;
+}
+
+static bool open_temp(struct out_file *out, const struct in_file *in)
+{
+	out->temp = out->target ? beside(out->target, temp_name) : NULL;
+	if (out->temp)
+		out->fd = mkostemp(out->temp, O_CLOEXEC);
+	if (!out->temp || out->fd < 0) {
+		message_error(in->name, "cannot write %s: %s", out->name,
+			      strerror(errno));
+		free(out->temp);
+		free(out->target);
+		out->temp = out->target = NULL;
+		return false;
+	}
+	fd_sink_init(&out->sink, &out->io, out->fd, out->name);
+	return true;
+}
+
+bool out_open(struct out_file *out, const char *path,
+	      const struct in_file *in, unsigned flags)
+{
+	bool force = flags & OUT_FORCE;
+	struct stat st;
+
+	*out = (struct out_file){.name = path, .flags = flags, .fd = -1};
+	if (!path) {
+		out->name = "(stdout)";
+		out->fd = STDOUT_FILENO;
+		return use_directly(out, in);
+	}
+	if (stat(path, &st) < 0) {
+		if (lstat(path, &st) == 0) {
+			message_error(in->name, "%s is a symbolic link that "
+				      "leads nowhere", path);
+			return false;
+		}
+		out->target = strdup(path);
+		return open_temp(out, in);
+	}
+	if (S_ISDIR(st.st_mode)) {
+		message_error(in->name, "%s is a directory; -o wants a file",
+			      path);
+		return false;
+	}
+	if (!S_ISREG(st.st_mode))
+		return open_device(out, in);
+	if (same_file(&st, &in->st)) {
+		message_error(in->name, "the output %s is the input", path);
+		return false;
+	}
+	if (!force) {
+		message_error(in->name, "%s exists already; -f replaces it",
+			      path);
+		return false;
+	}
+	/* What a link points to is replaced, the link itself stays. */
+	out->target = realpath(path, NULL);
+	return open_temp(out, in);
+}
+
+/*
+ * The input's permissions and times, its owner where we may. A group we cannot
+ * give must not let another group read more than everybody may.
+ */
+static void copy_attributes(int fd, const struct in_file *in)
+{
+	mode_t mode = 0666, mask;
+	struct timespec times[2];
+
+	if (!in->path || !in->regular) {
+		mask = umask(0);
+		umask(mask);
+		if (fchmod(fd, mode & ~mask) < 0) {
+			/* It stays ours alone: safe. */
+		}
+		return;
+	}
+	mode = in->st.st_mode & 0777;
+	if (fchown(fd, in->st.st_uid, (gid_t)-1) < 0) {
+		/* Only root gives files away; the owner is then us. */
+	}
+	if (fchown(fd, (uid_t)-1, in->st.st_gid) < 0)
+		mode &= ~(mode_t)070 | (mode & 07) << 3;
+	if (fchmod(fd, mode) < 0) {
+		/* As above. */
+	}
+	times[0] = in->st.st_atim;
+	times[1] = in->st.st_mtim;
+	if (futimens(fd, times) < 0) {
+		/* A file system without times loses nothing by it. */
+	}
+}
+
+/* Some file systems cannot sync and say so; then there is nothing to wait. */
+static bool sync_fd(int fd)
+{
+	return fsync(fd) == 0 || errno == EINVAL || errno == EROFS ||
+	       errno == ENOTSUP;
+}
+
+static bool sync_directory(const char *path)
+{
+	char *dir = beside(path, ".");
+	int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	bool good = fd >= 0 ? sync_fd(fd) : errno == EACCES;
+
+	if (fd >= 0)
+		close(fd);
+	free(dir);
+	return good;
+}
+
+/* temp gets the name target, which must be free unless replace. */
+static bool give_name(const char *temp, const char *target, bool replace)
+{
+	struct stat st;
+
+	if (replace)
+		return rename(temp, target) == 0;
+#ifdef RENAME_NOREPLACE
+	if (renameat2(AT_FDCWD, temp, AT_FDCWD, target,
+		      RENAME_NOREPLACE) == 0)
+		return true;
+	if (errno == EEXIST)
+		return false;
+#endif
+	if (link(temp, target) == 0)
+		return unlink(temp) == 0;
+	if (errno == EEXIST)
+		return false;
+	/* Neither call on this file system: a look has to do. */
+	if (lstat(target, &st) == 0) {
+		errno = EEXIST;
+		return false;
+	}
+	return rename(temp, target) == 0;
+}
+
+bool out_commit(struct out_file *out, const struct in_file *in)
+{
+	bool wait = !(out->flags & OUT_NO_SYNC), good = true;
+	int saved;
+
+	if (!out->target) {
+		if (out->fd != STDOUT_FILENO)
+			good = close(out->fd) == 0;
+		if (!good)
+			message_error(in->name, "cannot write %s: %s",
+				      out->name, strerror(errno));
+		return good;
+	}
+	copy_attributes(out->fd, in);
+	good = !wait || sync_fd(out->fd);
+	saved = errno;
+	if (close(out->fd) < 0 && good) {
+		good = false;
+		saved = errno;
+	}
+	if (good && !give_name(out->temp, out->target,
+			       out->flags & OUT_FORCE)) {
+		good = false;
+		saved = errno;
+	}
+	if (!good)
+		unlink(out->temp);
+	if (good && wait && !sync_directory(out->target)) {
+		good = false;
+		saved = errno;
+	}
+	if (!good)
+		message_error(in->name, "cannot write %s: %s", out->name,
+			      strerror(saved));
+	free(out->temp);
+	free(out->target);
+	return good;
+}
+
+void out_discard(struct out_file *out)
+{
+	if (out->temp)
+		unlink(out->temp);
+	if (out->fd >= 0 && out->fd != STDOUT_FILENO)
+		close(out->fd);
+	free(out->temp);
+	free(out->target);
+}

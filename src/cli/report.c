@@ -1,0 +1,79 @@
+/* report.c - the lines of -v and -n. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "cli/report.h"
+
+#include "cli/message.h"
+#include "cli/text.h"
+
+#include <stdio.h>
+
+static void add_rate(char *to, size_t len, const struct job_report *rep,
+		     double seconds)
+{
+	/* MB/s of the model's own bytes: comparable in both directions. */
+	uint64_t bytes = rep->in_bytes > rep->out_bytes ? rep->in_bytes
+							: rep->out_bytes;
+
+	snprintf(to, len, "%.2f s, %.1f MB/s", seconds,
+		 seconds > 0 ? (double)bytes / seconds / 1e6 : 0);
+}
+
+static void report_encoded(const char *file, const struct job_report *rep,
+			   const char *rate)
+{
+	char in[TEXT_LEN], out[TEXT_LEN], snr[TEXT_LEN + 8] = "lossless";
+
+	if (rep->n_lossy && rep->noise > 0)
+		snprintf(snr, sizeof(snr), "%.1f dB",
+			 text_snr(rep->signal, rep->noise));
+	message_info(1, file, "%s -> %s bytes, %.2f:1, %.3f bpp, %s, %s",
+		     text_number(rep->in_bytes, in),
+		     text_number(rep->out_bytes, out),
+		     rep->out_bytes ? (double)rep->in_bytes /
+				      (double)rep->out_bytes : 0,
+		     rep->n_params ? 8.0 * (double)rep->out_bytes /
+				     (double)rep->n_params : 0,
+		     snr, rate);
+}
+
+void report_done(const struct args *args, const char *file,
+		 const struct job_report *rep, double seconds)
+{
+	char in[TEXT_LEN], out[TEXT_LEN], rate[80];
+
+	add_rate(rate, sizeof(rate), rep, seconds);
+	if (args->mode == MODE_ENCODE)
+		report_encoded(file, rep, rate);
+	else if (args->mode == MODE_TEST)
+		message_info(1, file, "good: %s bytes, %s chunks, %s",
+			     text_number(rep->in_bytes, in),
+			     text_number(rep->n_chunks, out), rate);
+	else
+		message_info(1, file, "%s -> %s bytes, %s",
+			     text_number(rep->in_bytes, in),
+			     text_number(rep->out_bytes, out), rate);
+	message_info(2, file, "%s tensors in %s chunks, %u threads, planned "
+		     "memory %s",
+		     text_number(rep->n_tensors, in),
+		     text_number(rep->n_chunks, out), args->threads,
+		     text_memory(rep->memory, rate));
+}
+
+void report_plan(const struct args *args, const char *file,
+		 const struct job_report *rep)
+{
+	char tensors[TEXT_LEN], params[TEXT_LEN], lossy[TEXT_LEN];
+	char chunks[TEXT_LEN], memory[TEXT_LEN], masked[4200];
+
+	snprintf(masked, sizeof(masked), "%.4190s", file);
+	printf("%s: %s tensors (%s lossy), %s parameters, %s chunks; %u "
+	       "threads, planned memory %s\n",
+	       text_mask(masked), text_number(rep->n_tensors, tensors),
+	       text_number(rep->n_lossy, lossy),
+	       text_number(rep->n_params, params),
+	       text_number(rep->n_chunks, chunks), args->threads,
+	       text_memory(rep->memory, memory));
+}

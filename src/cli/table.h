@@ -1,0 +1,37 @@
+/*
+ * table.h - aligned columns on standard output.
+ *
+ * Rows are gathered first, so that every column is as wide as its widest cell
+ * and no wider.
+ */
+#ifndef CLI_TABLE_H
+#define CLI_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { TABLE_MAX_COLUMNS = 8 };
+
+struct table {
+	const char *columns;	/* one letter each: 'l'eft or 'r'ight */
+	char **cells;		/* owned; row by row; NULL is a rule */
+	size_t n_cells;
+	bool failed;		/* out of memory: table_print() says so */
+};
+
+/* The next cell, in printf style; control characters are masked. */
+void table_cell(struct table *t, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* A whole row that is a line under the columns above. */
+void table_rule(struct table *t);
+
+/*
+ * Print every row behind indent spaces. On a terminal too narrow for it the
+ * first column is cut. False: out of memory.
+ */
+bool table_print(const struct table *t, size_t indent);
+
+void table_free(struct table *t);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * main.c - the ceremony, top to bottom.
+ *
+ * What each step is stands in src/cli; what the program can do stands in
+ * src/job and below, which print nothing, exit nowhere and open no file.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "cli/args.h"
+#include "cli/convert.h"
+#include "cli/descriptors.h"
+#include "cli/hardware.h"
+#include "cli/list.h"
+#include "cli/message.h"
+#include "cli/sidecars.h"
+#include "cli/signals.h"
+
+int main(int argc, char **argv)
+{
+	struct args args;
+	struct sens_table sens = {0};
+	struct list_sum sum = {0};
+	bool go;
+
+	descriptors_open();
+	signals_install();
+
+	go = args_parse(&args, argc, argv) == ARGS_RUN;
+	message_setup(args.verbosity, args.no_warn_status);
+	go = go && hardware_settle(&args) && sidecars_load(&args, &sens);
+
+	for (size_t i = 0; go && i < args.n_files; i++) {
+		if (signals_stopped(NULL))
+			break;
+		if (args.mode == MODE_LIST)
+			list_file(&args, args.files[i], &sum);
+		else
+			convert_file(&args, &sens, args.files[i]);
+	}
+	list_end(&args, &sum);
+
+	sens_table_free(&sens);
+	args_free(&args);
+	descriptors_close();
+	signals_reraise();
+	return message_status();
+}
