@@ -1,0 +1,896 @@
+/*
+ * check_codec.c - entropy coders, k-means, and the codecs, slab by slab.
+ */
+#include "base/bytes.h"
+#include "base/half.h"
+#include "base/log2.h"
+#include "base/rng.h"
+#include "codec/codec.h"
+#include "codec/hasvq.h"
+#include "codec/hasvq_index.h"
+#include "codec/kmeans.h"
+#include "codec/weights.h"
+#include "entropy/bits.h"
+#include "entropy/intcode.h"
+#include "entropy/rans.h"
+#include "kernels/kernels.h"
+#include "sense/decouple.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+
+static struct codec_env env;
+static struct hvqz_err err;
+
+/* A roughly normal number: the sum of twelve uniform ones. */
+static float normal(struct rng *r)
+{
+	double s = -6;
+
+	for (int i = 0; i < 12; i++)
+		s += (double)(rng_u64(r) >> 11) * 0x1p-53;
+	return (float)s;
+}
+
+/* ---- entropy ---- */
+
+START_TEST(intcode_is_near_the_entropy)
+{
+	enum { N = 100000 };
+	uint32_t *v = malloc(N * sizeof(*v)), *u = malloc(N * sizeof(*u));
+	struct buf out = {0};
+	struct rng rng = {1};
+	struct cursor c;
+	double mean = 0, h;
+
+	for (size_t i = 0; i < N; i++) {
+		double x = (double)((rng_u64(&rng) >> 11) + 1) * 0x1p-53;
+
+		v[i] = (uint32_t)(-66 * log(x));
+		mean += v[i];
+	}
+	mean /= N;
+	/* entropy of a geometric distribution of that mean */
+	h = (mean + 1) * log2(mean + 1) - mean * log2(mean);
+	ck_assert_int_eq(intcode_put(v, N, &out, &err), HVQZ_OK);
+	ck_assert_double_lt(8.0 * (double)out.len / N, h + 0.03);
+	c = (struct cursor){out.p, out.p + out.len};
+	ck_assert_int_eq(intcode_get(&c, u, N, "test", &err), HVQZ_OK);
+	ck_assert_mem_eq(u, v, N * sizeof(*v));
+	ck_assert_uint_eq(cur_left(&c), 0);
+	buf_free(&out);
+	free(u);
+	free(v);
+}
+END_TEST
+
+START_TEST(intcode_takes_extremes)
+{
+	static const uint32_t lists[][4] = {
+		{0, 0, 0, 0},
+		{UINT32_MAX, 0, 1, 2},
+		{3, 4, 7, 8},
+		{UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX},
+	};
+
+	for (size_t l = 0; l < 4; l++)
+		for (size_t n = 0; n <= 4; n++) {
+			struct buf out = {0};
+			struct cursor c;
+			uint32_t back[4] = {0};
+
+			ck_assert_int_eq(intcode_put(lists[l], n, &out, &err),
+					 HVQZ_OK);
+			c = (struct cursor){out.p, out.p + out.len};
+			ck_assert_int_eq(intcode_get(&c, back, n, "x", &err),
+					 HVQZ_OK);
+			for (size_t i = 0; i < n; i++)
+				ck_assert_uint_eq(back[i], lists[l][i]);
+			ck_assert_uint_eq(cur_left(&c), 0);
+			buf_free(&out);
+		}
+}
+END_TEST
+
+START_TEST(rans_scale_sums_and_keeps_every_symbol)
+{
+	struct rng rng = {2};
+	uint32_t counts[300];
+	uint16_t freq[300];
+
+	for (int round = 0; round < 200; round++) {
+		uint32_t n = 1 + (uint32_t)rng_below(&rng, 300), sum = 0;
+
+		for (uint32_t s = 0; s < n; s++)
+			counts[s] = (uint32_t)(rng_u64(&rng) >>
+					       (33 + rng_below(&rng, 31)));
+		counts[0] |= 1;
+		rans_scale(counts, n, 12, freq);
+		for (uint32_t s = 0; s < n; s++) {
+			ck_assert_int_eq(freq[s] > 0, counts[s] > 0);
+			sum += freq[s];
+		}
+		ck_assert_uint_eq(sum, 4096);
+	}
+}
+END_TEST
+
+START_TEST(rans_finds_any_lost_or_added_word)
+{
+	enum { N = 5000 };
+	uint16_t sym[N], back[N];
+	uint32_t counts[17] = {0};
+	struct rng rng = {3};
+	struct rans_table enc, dec;
+	struct buf out = {0};
+	struct cursor c;
+	bool valid;
+
+	for (size_t i = 0; i < N; i++) {
+		sym[i] = (uint16_t)(rng_below(&rng, 17) *
+				    rng_below(&rng, 17) / 17);
+		counts[sym[i]]++;
+	}
+	ck_assert_int_eq(rans_table_from_counts(&enc, counts, 17, 12, &err),
+			 HVQZ_OK);
+	ck_assert_int_eq(rans_encode(&enc, sym, N, &out, &err), HVQZ_OK);
+	ck_assert_int_eq(rans_table_from_freqs(&dec, enc.freq, 17, 12, &valid,
+					       &err), HVQZ_OK);
+	ck_assert(valid);
+	c = (struct cursor){out.p, out.p + out.len};
+	ck_assert(rans_decode(&dec, &c, back, N));
+	ck_assert_mem_eq(back, sym, sizeof(sym));
+	/* one symbol fewer or more is not the same stream */
+	c = (struct cursor){out.p, out.p + out.len};
+	ck_assert(!rans_decode(&dec, &c, back, N - 1));
+	c = (struct cursor){out.p, out.p + out.len - 1};
+	ck_assert(!rans_decode(&dec, &c, back, N));
+	dec.freq[0]++;
+	rans_table_free(&dec);
+	enc.freq[0]++;
+	ck_assert_int_eq(rans_table_from_freqs(&dec, enc.freq, 17, 12, &valid,
+					       &err), HVQZ_OK);
+	ck_assert(!valid);
+	rans_table_free(&enc);
+	buf_free(&out);
+}
+END_TEST
+
+START_TEST(varint_is_canonical)
+{
+	static const uint32_t good[] = {0, 1, 127, 128, 16383, 16384,
+					0x0fffffff, UINT32_MAX};
+	static const uint8_t bad[][6] = {
+		{0x80, 0x00},
+		{0xff, 0xff, 0xff, 0xff, 0x1f},
+		{0xff, 0xff, 0xff, 0xff, 0xff, 0x01},
+		{0x80},
+	};
+	static const size_t bad_len[] = {2, 5, 6, 1};
+	uint32_t v;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		struct buf out = {0};
+		struct cursor c;
+
+		varint_put(&out, good[i]);
+		c = (struct cursor){out.p, out.p + out.len};
+		ck_assert(varint_get(&c, &v));
+		ck_assert_uint_eq(v, good[i]);
+		ck_assert_uint_eq(cur_left(&c), 0);
+		buf_free(&out);
+	}
+	for (size_t i = 0; i < 4; i++) {
+		struct cursor c = {bad[i], bad[i] + bad_len[i]};
+
+		ck_assert(!varint_get(&c, &v));
+	}
+}
+END_TEST
+
+START_TEST(log2_approx_is_close)
+{
+	for (float v = 1e-6f; v < 1e9f; v *= 1.01f)
+		ck_assert_double_lt(fabs(log2_approx(v) - log2((double)v)),
+				    2e-4);
+	for (int e = -40; e < 40; e++)
+		ck_assert(log2_approx(ldexpf(1, e)) == (float)e);
+}
+END_TEST
+
+/* ---- sense, kernels, k-means ---- */
+
+static int float_falls(const void *a, const void *b)
+{
+	float x = *(const float *)a, y = *(const float *)b;
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+START_TEST(decouple_takes_the_highest)
+{
+	enum { N = 5000 };
+	float score[N], sorted[N];
+	uint32_t pos[N];
+	struct rng rng = {4};
+
+	for (int round = 0; round < 20; round++) {
+		size_t want = 1 + rng_below(&rng, N);
+		double sum = 0, best = 0;
+
+		/* Few different values: ties must be counted right. */
+		for (size_t i = 0; i < N; i++)
+			score[i] = sorted[i] =
+				(float)rng_below(&rng, round < 10 ? 50 : N);
+		qsort(sorted, N, sizeof(*sorted), float_falls);
+		ck_assert_int_eq(decouple(score, N, want, pos, &err),
+				 HVQZ_OK);
+		for (size_t i = 0; i < want; i++) {
+			ck_assert(i == 0 || pos[i] > pos[i - 1]);
+			sum += score[pos[i]];
+			best += sorted[i];
+		}
+		ck_assert(sum == best);
+	}
+}
+END_TEST
+
+START_TEST(kernels_agree_bit_for_bit)
+{
+	static const char *const names[] = {"avx2", "avx512"};
+	enum { N = 300, K = 208, PAD = 208 };
+	static float x[N * 8], w[N * 8], lam[N], cent[PAD * 8], bits[PAD];
+	static uint32_t a[N], b[N];
+	struct rng rng = {5};
+
+	for (unsigned dim = 1; dim <= 8; dim *= 2) {
+		for (size_t i = 0; i < N * dim; i++) {
+			/* coarse values: many exact ties */
+			x[i] = (float)rng_below(&rng, 8);
+			w[i] = (float)rng_below(&rng, 3);
+		}
+		for (size_t i = 0; i < N; i++)
+			lam[i] = (float)rng_below(&rng, 2);
+		for (size_t i = 0; i < PAD * dim; i++)
+			cent[i] = (float)rng_below(&rng, 8);
+		for (size_t i = 0; i < PAD; i++)
+			bits[i] = (float)rng_below(&rng, 4);
+		kernels_generic.nearest(x, w, lam, N, dim, cent, bits, PAD,
+					a);
+		for (size_t p = 0; p < N; p++) {
+			float best = INFINITY;
+			uint32_t at = 0;
+
+			for (uint32_t k = 0; k < K; k++) {
+				float s = lam[p] * bits[k];
+
+				for (unsigned d = 0; d < dim; d++) {
+					float t = x[p * dim + d] -
+						  cent[d * PAD + k];
+
+					s += w[p * dim + d] * t * t;
+				}
+				if (s < best) {
+					best = s;
+					at = k;
+				}
+			}
+			ck_assert_uint_eq(a[p], at);
+		}
+		for (size_t n = 0; n < 2; n++) {
+			const struct kernels *k = kernels_named(names[n]);
+
+			if (!k)
+				continue;
+			k->nearest(x, w, lam, N, dim, cent, bits, PAD, b);
+			ck_assert_mem_eq(a, b, sizeof(a));
+		}
+	}
+}
+END_TEST
+
+START_TEST(kmeans_finds_separate_clusters)
+{
+	enum { N = 4000, K = 8 };
+	static float x[N * 2], u[N * 2], v[N];
+	struct points pts = {N, 2, x, u, v};
+	struct kmeans_settings set = {K, 15, 0, 7};
+	struct codebook cb;
+	struct rng rng = {6};
+
+	for (size_t i = 0; i < N; i++) {
+		x[2 * i] = (float)(i % 4) * 10 + 0.1f * normal(&rng);
+		x[2 * i + 1] = (float)(i / 4 % 2) * 10 + 0.1f * normal(&rng);
+		u[2 * i] = u[2 * i + 1] = v[i] = 1;
+	}
+	ck_assert_int_eq(kmeans_train(&env, &pts, &set, &cb, &err), HVQZ_OK);
+	/* Lloyd from random starts may merge a pair, never much more. */
+	ck_assert_double_lt(cb.mse, 10.0);
+	ck_assert_uint_eq(cb.k, K);
+	codebook_free(&cb);
+	/* fewer points than centroids */
+	pts.n = 3;
+	ck_assert_int_eq(kmeans_train(&env, &pts, &set, &cb, &err), HVQZ_OK);
+	ck_assert_uint_eq(cb.k, 3);
+	ck_assert(cb.mse == 0);
+	codebook_free(&cb);
+}
+END_TEST
+
+/* ---- codecs ---- */
+
+struct sample {
+	struct slab slab;
+	uint8_t *raw, *back;
+};
+
+/* Gaussian rows of log-normal scale; the dtype's own rounding. */
+static struct sample make_sample(enum dtype dtype, uint32_t rows,
+				 uint64_t cols, uint64_t seed)
+{
+	size_t n = (size_t)(rows * cols);
+	struct sample s = {
+		.slab = {.dtype = dtype,
+			 .n_rows = rows,
+			 .n_cols = cols,
+			 .raw_len = (uint32_t)(n * dtype_bits(dtype) / 8)},
+	};
+	float *w = malloc(n * sizeof(*w));
+	struct rng rng = {seed};
+
+	for (uint32_t i = 0; i < rows; i++) {
+		float scale = expf(0.5f * normal(&rng)) * 0.02f;
+
+		for (uint64_t j = 0; j < cols; j++)
+			w[i * cols + j] = scale * normal(&rng);
+	}
+	s.raw = malloc(s.slab.raw_len + 1);
+	s.back = malloc(s.slab.raw_len + 1);
+	weights_narrow(dtype, w, n, s.raw);
+	free(w);
+	return s;
+}
+
+static void free_sample(struct sample *s)
+{
+	free(s->raw);
+	free(s->back);
+}
+
+static struct codec_settings hasvq_settings(bool faithful, uint32_t k,
+					    uint32_t b, double rho)
+{
+	return (struct codec_settings){
+		.codec = CODEC_HASVQ,
+		.effort = 5,
+		.faithful = faithful,
+		.centroids = k,
+		.block = b,
+		.outliers = rho,
+	};
+}
+
+/* Encode and decode with fall-backs; the codec used and the bytes it took. */
+static const struct codec *trip(struct sample *s,
+				const struct codec_settings *set,
+				const struct sens *sens, size_t *len,
+				struct codec_stats *stats)
+{
+	const struct codec *used;
+	struct buf out = {0};
+
+	ck_assert_int_eq(codec_encode(&env, &s->slab, set, sens, s->raw, &out,
+				      &used, stats, &err), HVQZ_OK);
+	ck_assert_uint_le(out.len, s->slab.raw_len);
+	ck_assert_int_eq(used->decode(&env, &s->slab, out.p, out.len, s->back,
+				      &err), HVQZ_OK);
+	*len = out.len;
+	buf_free(&out);
+	return used;
+}
+
+START_TEST(hasvq_round_trip)
+{
+	static const enum dtype dtypes[] = {DTYPE_F16, DTYPE_BF16, DTYPE_F32};
+	static const uint64_t cols[] = {256, 255, 61};
+
+	for (size_t t = 0; t < 3; t++)
+		for (uint32_t b = 1; b <= 8; b *= 2)
+			for (int faithful = 0; faithful < 2; faithful++) {
+				struct codec_settings set = hasvq_settings(
+					faithful, 64, b, 0.02);
+				struct sample s = make_sample(
+					dtypes[t], 96, cols[b % 3], b + t);
+				struct codec_stats stats;
+				double noise, signal;
+				size_t len;
+
+				ck_assert_ptr_eq(trip(&s, &set, NULL, &len,
+						      &stats), &codec_hasvq);
+				weights_error(dtypes[t], s.raw, s.back,
+					      96 * cols[b % 3], &noise,
+					      &signal);
+				ck_assert(noise == stats.noise);
+				ck_assert(signal == stats.signal);
+				/* 64 centroids for b weights: 6/b bits */
+				ck_assert_double_lt(noise / signal,
+						    b == 1   ? 0.01
+						    : b == 2 ? 0.08
+						    : b == 4 ? 0.5
+							     : 0.8);
+				free_sample(&s);
+			}
+}
+END_TEST
+
+START_TEST(outliers_are_exact_and_under_20_bits)
+{
+	static const double rho[] = {0.015, 0.02};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct codec_settings set = hasvq_settings(false, 256, 4,
+							   rho[i]);
+		struct sample s = make_sample(DTYPE_F16, 512, 512, 9);
+		size_t n = 512 * 512, len, less, exact = 0, n_out;
+		struct codec_stats stats;
+
+		trip(&s, &set, NULL, &len, &stats);
+		for (size_t j = 0; j < n; j++)
+			exact += get_le16(s.raw + 2 * j) ==
+				 get_le16(s.back + 2 * j);
+		n_out = decouple_count(n, rho[i]);
+		ck_assert_uint_ge(exact, n_out);
+		/* What the residual takes: the same body without it. */
+		struct hasvq q;
+		struct buf out = {0}, body = {0};
+		const struct codec *used;
+
+		ck_assert_int_eq(codec_encode(&env, &s.slab, &set, NULL,
+					      s.raw, &out, &used, &stats,
+					      &err), HVQZ_OK);
+		ck_assert_int_eq(hasvq_get(&q, &s.slab, out.p, out.len, &err),
+				 HVQZ_OK);
+		ck_assert_uint_eq(q.sparse.n, n_out);
+		for (size_t o = 0; o < n_out; o++)
+			ck_assert_uint_eq(q.sparse.half[o],
+					  get_le16(s.raw +
+						   2 * q.sparse.pos[o]));
+		ck_assert_int_eq(sparse_put(&q.sparse, true, q.scale, 512,
+					    &body, &err), HVQZ_OK);
+		less = body.len;
+		ck_assert_double_le(8.0 * (double)less / (double)n_out, 20.0);
+		hasvq_free(&q);
+		buf_free(&out);
+		buf_free(&body);
+		free_sample(&s);
+	}
+}
+END_TEST
+
+/* Σ h_j (w − ŵ)² over an F16 slab. */
+static double weighted_error(const struct sample *s, const float *h)
+{
+	size_t cols = (size_t)s->slab.n_cols;
+	double sum = 0;
+
+	for (size_t i = 0; i < s->slab.n_rows * cols; i++) {
+		double e = f32_from_f16(get_le16(s->raw + 2 * i)) -
+			   f32_from_f16(get_le16(s->back + 2 * i));
+
+		sum += h[i % cols] * e * e;
+	}
+	return sum;
+}
+
+START_TEST(weighted_kmeans_beats_the_published_one)
+{
+	enum { ROWS = 512, COLS = 512 };
+	static float h[COLS];
+	struct sens sens = {.axis = 1, .n_in = COLS, .diag = h};
+	struct codec_settings ours = hasvq_settings(false, 512, 4, 0.015);
+	struct codec_settings paper = hasvq_settings(true, 512, 4, 0.015);
+	struct sample s = make_sample(DTYPE_F16, ROWS, COLS, 10);
+	struct codec_stats stats;
+	struct rng rng = {11};
+	double error_ours, error_paper;
+	size_t len_ours, len_paper;
+
+	for (size_t j = 0; j < COLS; j++)
+		h[j] = expf(2 * normal(&rng));
+	trip(&s, &ours, &sens, &len_ours, &stats);
+	error_ours = weighted_error(&s, h);
+	trip(&s, &paper, &sens, &len_paper, &stats);
+	error_paper = weighted_error(&s, h);
+	ck_assert_double_lt(error_ours, 0.85 * error_paper);
+	ck_assert_uint_lt(len_ours + ROWS * COLS * 4 / 80, len_paper);
+	free_sample(&s);
+}
+END_TEST
+
+START_TEST(hasvq_takes_odd_slabs)
+{
+	struct codec_settings set = hasvq_settings(false, 2048, 4, 0.015);
+	struct codec_stats stats;
+	size_t len;
+
+	for (int faithful = 0; faithful < 2; faithful++) {
+		struct sample s = make_sample(DTYPE_F32, 64, 64, 12);
+
+		set.faithful = faithful;
+		/* all zero, exactly restored up to nothing */
+		memset(s.raw, 0, s.slab.raw_len);
+		trip(&s, &set, NULL, &len, &stats);
+		ck_assert(stats.noise < 1e-30);
+		/* one huge row, one tiny row: no infinity comes back */
+		for (size_t j = 0; j < 64; j++) {
+			put_lef32(s.raw + 4 * j, j % 2 ? 3e38f : -3e38f);
+			put_lef32(s.raw + 256 + 4 * j, 1e-38f);
+		}
+		trip(&s, &set, NULL, &len, &stats);
+		for (size_t j = 0; j < 64 * 64; j++)
+			ck_assert(isfinite(get_lef32(s.back + 4 * j)));
+		/* a constant */
+		for (size_t j = 0; j < 64 * 64; j++)
+			put_lef32(s.raw + 4 * j, 0.25f);
+		trip(&s, &set, NULL, &len, &stats);
+		ck_assert_double_lt(stats.noise, 1e-2 * stats.signal);
+		free_sample(&s);
+	}
+}
+END_TEST
+
+START_TEST(nan_and_infinity_are_kept)
+{
+	static const uint16_t odd[] = {0x7c00, 0xfc00, 0x7e01, 0xfdff};
+
+	for (size_t i = 0; i < 4; i++) {
+		struct codec_settings set = hasvq_settings(false, 64, 4, 0.01);
+		struct sample s = make_sample(DTYPE_F16, 128, 128, 13);
+		struct codec_stats stats;
+		const struct codec *used;
+		size_t len;
+
+		put_le16(s.raw + 2 * 1000, odd[i]);
+		used = trip(&s, &set, NULL, &len, &stats);
+		ck_assert(used->lossless);
+		ck_assert(stats.nonfinite);
+		ck_assert_mem_eq(s.raw, s.back, s.slab.raw_len);
+		free_sample(&s);
+	}
+}
+END_TEST
+
+START_TEST(planes_restore_every_dtype)
+{
+	struct codec_settings set = {.codec = CODEC_PLANES, .effort = 5};
+	struct rng rng = {14};
+
+	for (unsigned d = DTYPE_BOOL; d <= DTYPE_C64; d++)
+		for (int kind = 0; kind < 3; kind++) {
+			struct sample s = {
+				.slab = {.dtype = d, .n_rows = 77,
+					 .n_cols = 8},
+			};
+			struct codec_stats stats;
+			size_t len;
+
+			s.slab.raw_len = 77 * dtype_bits(d);
+			s.raw = malloc(s.slab.raw_len);
+			s.back = malloc(s.slab.raw_len);
+			for (size_t i = 0; i < s.slab.raw_len; i++)
+				s.raw[i] = kind == 0 ? (uint8_t)rng_u64(&rng)
+					   : kind == 1
+						   ? (uint8_t)(i % 4 * 17)
+						   : 0;
+			for (set.effort = 1; set.effort <= 9; set.effort++) {
+				const struct codec *used =
+					trip(&s, &set, NULL, &len, &stats);
+
+				ck_assert(used->lossless);
+				ck_assert_mem_eq(s.raw, s.back,
+						 s.slab.raw_len);
+				if (kind)
+					ck_assert_uint_lt(len,
+							  s.slab.raw_len);
+			}
+			free_sample(&s);
+		}
+}
+END_TEST
+
+/* ---- H8: payloads that must be refused ---- */
+
+struct bad_payload {
+	const char *name;
+	bool faithful;
+	/* Change a good payload of 64 rows × 64 columns, K = 40, b = 4. */
+	void (*mutate)(struct hasvq *q, struct buf *payload);
+	const char *word;
+};
+
+static struct buf *rebuild(struct hasvq *q, struct buf *payload)
+{
+	uint32_t counts[64] = {0};
+
+	for (size_t i = 0; i < q->n_rows * q->row_blocks; i++)
+		counts[q->idx[i] < 64 ? q->idx[i] : 0]++;
+	buf_clear(payload);
+	ck_assert_int_eq(hasvq_put(q, counts, payload, &err), HVQZ_OK);
+	return payload;
+}
+
+static void unknown_body(struct hasvq *q, struct buf *p)
+{
+	(void)q;
+	p->p[0] = 9;
+}
+
+static void unknown_flag(struct hasvq *q, struct buf *p)
+{
+	(void)q;
+	p->p[1] |= 2;
+}
+
+static void block_16(struct hasvq *q, struct buf *p)
+{
+	(void)q;
+	p->p[2] = 4;
+}
+
+static void no_centroids(struct hasvq *q, struct buf *p)
+{
+	(void)q;
+	p->p[4] = 0;
+}
+
+static void index_too_high(struct hasvq *q, struct buf *p)
+{
+	q->idx[5] = (uint16_t)q->k;
+	rebuild(q, p);
+}
+
+static void infinite_scale(struct hasvq *q, struct buf *p)
+{
+	(void)q;
+	put_le16(p->p + 6, 0x7c00);
+}
+
+static void negative_scale(struct hasvq *q, struct buf *p)
+{
+	(void)q;
+	p->p[7] |= 0x80;
+}
+
+static void infinite_centroid(struct hasvq *q, struct buf *p)
+{
+	put_le16(p->p + 6 + 2 * q->n_rows, 0x7c00);
+}
+
+static void position_back(struct hasvq *q, struct buf *p)
+{
+	q->sparse.pos[3] = q->sparse.pos[2];
+	rebuild(q, p);
+}
+
+static void position_outside(struct hasvq *q, struct buf *p)
+{
+	q->sparse.pos[q->sparse.n - 1] = 64 * 64;
+	q->scale = realloc(q->scale, 65 * sizeof(*q->scale));
+	q->scale[64] = q->scale[63];
+	rebuild(q, p);
+}
+
+static void infinite_outlier(struct hasvq *q, struct buf *p)
+{
+	q->sparse.half[1] = 0x7c00;
+	rebuild(q, p);
+}
+
+static void bytes_behind(struct hasvq *q, struct buf *p)
+{
+	(void)q;
+	buf_u8(p, 0);
+}
+
+static void cut(struct hasvq *q, struct buf *p)
+{
+	(void)q;
+	p->len--;
+}
+
+static void scale_code_outside(struct hasvq *q, struct buf *p)
+{
+	q->code[7] = HASVQ_SCALE_CODES;
+	rebuild(q, p);
+}
+
+static void zero_step(struct hasvq *q, struct buf *p)
+{
+	q->step = 0;
+	rebuild(q, p);
+}
+
+static void huge_grid(struct hasvq *q, struct buf *p)
+{
+	q->step = 3e38f;
+	rebuild(q, p);
+}
+
+static void unequal_frequencies(struct hasvq *q, struct buf *p)
+{
+	struct buf head = {0};
+	uint8_t *at;
+
+	/* The level list stands behind the codebook: find it by rewriting. */
+	(void)q;
+	buf_put(&head, p->p, p->len);
+	for (at = p->p; at + 4 < p->p + p->len; at++) {
+		struct hasvq other;
+		struct slab slab = {.dtype = DTYPE_F16, .n_rows = 64,
+				    .n_cols = 64, .raw_len = 64 * 64 * 2};
+		enum hvqz_ret ret;
+
+		*at ^= 1;
+		ret = hasvq_get(&other, &slab, p->p, p->len, &err);
+		hasvq_free(&other);
+		if (ret == HVQZ_DAMAGED && strstr(err.msg, "do not sum"))
+			break;
+		*at ^= 1;
+	}
+	buf_free(&head);
+}
+
+static const struct bad_payload bad_payloads[] = {
+	{"unknown body", false, unknown_body, "unknown"},
+	{"unknown flag", false, unknown_flag, "out of range"},
+	{"block of 16", false, block_16, "out of range"},
+	{"no centroids", true, no_centroids, "out of range"},
+	{"index at K", true, index_too_high, "index 40 of"},
+	{"infinite scale", true, infinite_scale, "scale"},
+	{"negative scale", true, negative_scale, "scale"},
+	{"infinite centroid", true, infinite_centroid, "centroid"},
+	{"position repeated", true, position_back, "position"},
+	{"position outside, plain", true, position_outside, "position"},
+	{"position outside", false, position_outside, "position"},
+	{"infinite outlier, plain", true, infinite_outlier, "finite"},
+	{"infinite outlier", false, infinite_outlier, "finite"},
+	{"bytes behind, plain", true, bytes_behind, "behind"},
+	{"bytes behind", false, bytes_behind, "behind"},
+	{"cut, plain", true, cut, "cut"},
+	{"cut", false, cut, "signs"},
+	{"scale code", false, scale_code_outside, "scale code"},
+	{"zero step", false, zero_step, "step"},
+	{"overflowing centroid", false, huge_grid, "finite"},
+	{"frequencies", false, unequal_frequencies, "do not sum"},
+};
+
+START_TEST(bad_payloads_are_refused)
+{
+	const struct bad_payload *bad = &bad_payloads[_i];
+	struct codec_settings set = hasvq_settings(bad->faithful, 40, 4, 0.02);
+	struct sample s = make_sample(DTYPE_F16, 64, 64, 15);
+	struct codec_stats stats;
+	struct buf out = {0};
+	struct hasvq q;
+	bool declined;
+
+	ck_assert_int_eq(codec_hasvq.encode(&env, &s.slab, &set, NULL, s.raw,
+					    &out, &stats, &declined, &err),
+			 HVQZ_OK);
+	ck_assert_int_eq(hasvq_get(&q, &s.slab, out.p, out.len, &err),
+			 HVQZ_OK);
+	/* What put needs and get does not make: the codes and the grid. */
+	if (q.compact) {
+		q.grid = malloc((size_t)q.k * q.b * sizeof(*q.grid));
+		for (size_t i = 0; i < (size_t)q.k * q.b; i++)
+			q.grid[i] = (int32_t)rintf(q.cent[i] / q.step);
+		for (size_t i = 0; i < q.n_rows; i++)
+			q.code[i] = (uint16_t)hasvq_scale_code(q.scale[i]);
+	}
+	bad->mutate(&q, &out);
+	err.msg[0] = 0;
+	ck_assert_int_ne(codec_hasvq.decode(&env, &s.slab, out.p, out.len,
+					    s.back, &err), HVQZ_OK);
+	ck_assert_msg(strstr(err.msg, bad->word) != NULL, "%s: \"%s\"",
+		      bad->name, err.msg);
+	hasvq_free(&q);
+	buf_free(&out);
+	free_sample(&s);
+}
+END_TEST
+
+/* Random damage behind the hashes: an error or other weights, never worse. */
+START_TEST(damaged_payloads_do_no_harm)
+{
+	static const int codecs[] = {CODEC_HASVQ, CODEC_HASVQ, CODEC_PLANES};
+	struct codec_settings set = hasvq_settings(_i == 1, 100, 4, 0.02);
+	struct sample s = make_sample(DTYPE_BF16, 64, 90, 16);
+	struct rng rng = {17};
+	struct codec_stats stats;
+	struct buf out = {0};
+	const struct codec *used;
+	uint8_t *copy;
+
+	set.codec = (enum codec_id)codecs[_i];
+	ck_assert_int_eq(codec_encode(&env, &s.slab, &set, NULL, s.raw, &out,
+				      &used, &stats, &err), HVQZ_OK);
+	for (size_t len = 0; len < out.len; len++) {
+		copy = malloc(len + 1);
+		memcpy(copy, out.p, len);
+		ck_assert_int_ne(used->decode(&env, &s.slab, copy, len, s.back,
+					      &err), HVQZ_OK);
+		free(copy);
+	}
+	copy = malloc(out.len);
+	for (int round = 0; round < 20000; round++) {
+		memcpy(copy, out.p, out.len);
+		for (uint64_t n = 1 + rng_below(&rng, 3); n; n--)
+			copy[rng_below(&rng, round % 2 ? out.len : 200)] ^=
+				(uint8_t)(1u << rng_below(&rng, 8));
+		if (used->decode(&env, &s.slab, copy, out.len, s.back,
+				 &err) != HVQZ_OK)
+			ck_assert(err.msg[0]);
+	}
+	free(copy);
+	buf_free(&out);
+	free_sample(&s);
+}
+END_TEST
+
+START_TEST(scale_codes_are_nearest)
+{
+	for (unsigned q = 0; q < HASVQ_SCALE_CODES; q++) {
+		float s = hasvq_scale(q);
+
+		ck_assert_uint_eq(hasvq_scale_code(s), q);
+		ck_assert_double_lt(fabs(log2((double)s) -
+					 ((double)q / 8 - 64)), 1e-6);
+		if (q) {
+			ck_assert_uint_eq(hasvq_scale_code(s * 0.96f), q);
+			ck_assert_uint_eq(hasvq_scale_code(s * 0.95f), q - 1);
+		}
+	}
+	ck_assert_uint_eq(hasvq_scale_code(0), 0);
+	ck_assert_uint_eq(hasvq_scale_code(3e38f), HASVQ_SCALE_CODES - 1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("codec");
+	TCase *entropy = tcase_create("entropy");
+	TCase *sense = tcase_create("sense and k-means");
+	TCase *codecs = tcase_create("codecs");
+	SRunner *sr = srunner_create(s);
+	int failed;
+
+	env.kern = kernels_select();
+	tcase_add_test(entropy, intcode_is_near_the_entropy);
+	tcase_add_test(entropy, intcode_takes_extremes);
+	tcase_add_test(entropy, rans_scale_sums_and_keeps_every_symbol);
+	tcase_add_test(entropy, rans_finds_any_lost_or_added_word);
+	tcase_add_test(entropy, varint_is_canonical);
+	tcase_add_test(entropy, log2_approx_is_close);
+	tcase_add_test(sense, decouple_takes_the_highest);
+	tcase_add_test(sense, kernels_agree_bit_for_bit);
+	tcase_add_test(sense, kmeans_finds_separate_clusters);
+	tcase_add_test(codecs, hasvq_round_trip);
+	tcase_add_test(codecs, outliers_are_exact_and_under_20_bits);
+	tcase_add_test(codecs, weighted_kmeans_beats_the_published_one);
+	tcase_add_test(codecs, hasvq_takes_odd_slabs);
+	tcase_add_test(codecs, nan_and_infinity_are_kept);
+	tcase_add_test(codecs, planes_restore_every_dtype);
+	tcase_add_test(codecs, scale_codes_are_nearest);
+	tcase_add_loop_test(codecs, bad_payloads_are_refused, 0,
+			    sizeof(bad_payloads) / sizeof(*bad_payloads));
+	tcase_add_loop_test(codecs, damaged_payloads_do_no_harm, 0, 3);
+	tcase_set_timeout(codecs, 300);
+	suite_add_tcase(s, entropy);
+	suite_add_tcase(s, sense);
+	suite_add_tcase(s, codecs);
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}

@@ -1,0 +1,114 @@
+#!/bin/sh
+# options.sh - the command line itself: help, refusals, names, environment.
+. "$(dirname "$0")/common.inc"
+
+status 0 hvqz -h >out
+grep -q '^Usage: hvqz' out || fail "-h prints no usage"
+status 0 hvqz -H >long
+[ "$(wc -l <long)" -gt "$(wc -l <out)" ] || fail "-H is not longer than -h"
+status 0 hvqz --version >out
+grep -q '^hvqz ' out || fail "-V prints no version"
+
+# Every option of the table is in the long help.
+for o in encode decode test list extract json rows dtype to dry-run preset \
+	faithful lossless centroids block outliers sidecar tensor chunk \
+	verify no-verify output stdout suffix keep rm force no-sync threads \
+	memory verbose quiet no-warn progress help long-help version; do
+	grep -q -e "--$o" long || fail "-H does not know --$o"
+done
+
+cp "$MODEL" m.safetensors
+refuse() {
+	why=$1
+	shift
+	status 1 hvqz "$@" m.safetensors >out
+	says "$why"
+	[ ! -s out ] || fail "'$*' wrote something"
+	absent m.safetensors.hvqz
+}
+refuse "unknown option '--quality'" --quality 3
+refuse "unknown option '--bpp=3'" --bpp=3
+refuse "unknown option '-y'" -y
+refuse "unknown option '-y'" -ky
+refuse "--keep takes no argument" --keep=now
+refuse "--centroids: '1'" --centroids 1
+refuse "--centroids: '0x10'" --centroids 0x10
+refuse "--centroids: '65537'" --centroids 65537
+refuse "--block: '3'" --block 3
+refuse "--outliers: '0.6'" --outliers 0.6
+refuse "--outliers: 'nan'" --outliers nan
+refuse "--outliers: ' 0.1'" --outliers ' 0.1'
+refuse "--preset: 'low'" --preset low
+refuse "--chunk: '1'" --chunk 1
+refuse "--chunk: '4X'" --chunk 4X
+refuse "--tensor" --tensor nonsense
+refuse "-T: '-1'" -T -1
+refuse "-T: '2x'" -T2x
+refuse "-M: '99999999999999999999'" -M 99999999999999999999
+refuse "-M: '99999999T'" -M 99999999T
+refuse "--progress: 'much'" --progress much
+refuse "-S: 'hvqz'" -S hvqz
+refuse "-S: '.a/b'" -S .a/b
+refuse "--dtype: 'f8'" -d --dtype f8
+refuse "--to: 'gguf'" -d --to gguf
+refuse "--rows: '3:3'" -x '*' --rows 3:3
+refuse "--rows: '3'" -x '*' --rows 3
+refuse "--rows has no meaning with -z" --rows 1:2
+refuse "--sidecar has no meaning with -d" -d --sidecar x
+refuse "--json has no meaning with -t" -t --json
+refuse "--rm has no meaning with -t" -t --rm
+refuse "--rm has no meaning with -l" -l --rm
+refuse "--rm" --rm -c
+refuse "--rm" --rm -o x
+refuse "-c and -o" -c -o x
+refuse "two outputs" -o x -o y
+refuse "2 files" -c m.safetensors
+refuse "2 files" -o x m.safetensors
+status 1 hvqz --sidecar
+says "--sidecar needs an argument"
+status 1 hvqz -o
+says "needs an argument"
+
+# The environment: nonsense is named, sense changes no byte.
+status 1 env HVQZ_THREADS=many "$HVQZ" m.safetensors
+says "HVQZ_THREADS is 'many'"
+status 1 env HVQZ_MEMLIMIT=-1 "$HVQZ" m.safetensors
+says "HVQZ_MEMLIMIT is '-1'"
+status 1 env HVQZ_MEMLIMIT=1K "$HVQZ" --lossless m.safetensors
+says "the limit is 1.0 KiB"
+absent m.safetensors.hvqz
+status 0 hvqz --lossless -T1 -c m.safetensors >a
+status 0 env HVQZ_THREADS=3 HVQZ_MEMLIMIT=64G "$HVQZ" --lossless -c \
+	m.safetensors >b
+same a b
+
+# The last mode wins; joined short options; options behind files; "--".
+status 0 hvqz -d -z --lossless -kfT2 m.safetensors
+same a m.safetensors.hvqz
+status 0 hvqz m.safetensors.hvqz -dc >out
+same out "$MODEL"
+cp m.safetensors ./-odd.safetensors
+status 0 hvqz --lossless -- -odd.safetensors
+present ./-odd.safetensors.hvqz
+
+# The other names.
+ln -s "$HVQZ" unhvqz
+ln -s "$HVQZ" hvqzcat
+status 0 ./hvqzcat m.safetensors.hvqz >out
+same out "$MODEL"
+rm m.safetensors
+status 0 ./unhvqz m.safetensors.hvqz
+same m.safetensors "$MODEL"
+
+# Quiet and -Q: messages go, the status stays or not.
+cp m.safetensors.hvqz odd.name
+status 2 hvqz -d odd.name
+says "skipped"
+status 2 hvqz -qd odd.name
+silent
+status 0 hvqz -Qd odd.name
+says "skipped"
+status 1 hvqz -qqd nowhere.hvqz
+silent
+status 1 hvqz -Qd odd.name nowhere.hvqz
+says "nowhere.hvqz: No such file"

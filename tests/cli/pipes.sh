@@ -1,0 +1,82 @@
+#!/bin/sh
+# pipes.sh - there and back again, by pipe and by file, for any -T.
+. "$(dirname "$0")/common.inc"
+
+cp "$MODEL" m.safetensors
+
+# Lossless: byte for byte, whichever way.
+status 0 hvqz --lossless -T1 <"$MODEL" >t1
+status 0 hvqz --lossless -T2 <"$MODEL" >t2
+same t1 t2
+# shellcheck disable=SC2002 # a pipe is the point
+cat "$MODEL" | hvqz --lossless >piped || fail "encoding from a pipe"
+same t1 piped
+status 0 hvqz --lossless m.safetensors
+same t1 m.safetensors.hvqz
+[ "$(wc -c <t1)" -lt "$(wc -c <"$MODEL")" ] || fail "no smaller than before"
+# shellcheck disable=SC2002
+cat t1 | hvqz -d -T1 | cat >back || fail "decoding from a pipe"
+same back "$MODEL"
+status 0 hvqz -d -T4 -o back2 t1
+same back2 "$MODEL"
+status 0 hvqz -t t1 m.safetensors.hvqz
+silent
+# shellcheck disable=SC2002
+cat t1 | hvqz -t || fail "testing a pipe"
+
+# A descriptor that stands in the middle of a file.
+{ echo skipped; cat t1; } >prefixed
+{ read -r line && [ "$line" = skipped ] && hvqz -d >back3; } <prefixed ||
+	fail "decoding from where the descriptor stands"
+same back3 "$MODEL"
+
+# Lossy: the same bytes for any -T, a table like the original's.
+for how in "--preset mid --centroids 64 -1" "--faithful --centroids 64 -1" \
+	"--preset high --centroids 32 --outliers 1% -1"; do
+	# shellcheck disable=SC2086 # words are wanted
+	status 0 hvqz $how -T1 --chunk 64K -c m.safetensors >l1
+	# shellcheck disable=SC2086
+	status 0 hvqz $how -T3 --chunk 64K --no-verify <m.safetensors >l3
+	same l1 l3
+	status 0 hvqz -t l1
+	status 0 hvqz -d <l1 >lossy
+	[ "$(wc -c <lossy)" -eq "$(wc -c <"$MODEL")" ] ||
+		fail "$how: restored to another size"
+	cmp -s lossy "$MODEL" && fail "$how lost nothing"
+done
+
+# A sidecar and rules change the result, and rules must match.
+status 0 hvqz -1 --centroids 64 -c m.safetensors >plain
+status 0 hvqz -1 --centroids 64 --sidecar "$SIDECAR" -c m.safetensors >helped
+cmp -s plain helped && fail "the sidecar changed nothing"
+status 0 hvqz -1 --centroids 64 --sidecar "$SIDECAR" \
+	--sidecar "$SIDECAR" -c m.safetensors >twice
+status 0 hvqz -d -o once.out helped
+status 0 hvqz -d -o twice.out twice
+same once.out twice.out
+status 0 hvqz --tensor '*=lossless' -d -z -c m.safetensors >rules
+status 0 hvqz -d <rules >back
+same back "$MODEL"
+status 1 hvqz --tensor 'nothing*=lossless' -c m.safetensors
+says "'nothing*=lossless'"
+status 1 hvqz --sidecar nowhere -c m.safetensors
+says "nowhere: No such file"
+
+# Into other types.
+status 0 hvqz -d --dtype f32 <plain >wide
+[ "$(wc -c <wide)" -gt "$(wc -c <"$MODEL")" ] || fail "f32 is not wider"
+status 0 hvqz -d --dtype source --to safetensors <plain >narrow
+status 0 hvqz -d <plain >narrow2
+same narrow narrow2
+
+# A plan only.
+status 0 hvqz -n m.safetensors m.safetensors >plan
+grep -q 'planned memory' plan || fail "-n shows no plan"
+[ "$(wc -l <plan)" -eq 2 ] || fail "-n does not print a line a file"
+
+# -v: what became of it.
+status 0 hvqz -v -f -1 --centroids 64 m.safetensors
+says "bpp"
+says " dB"
+status 0 hvqz -vv -f -1 --centroids 64 m.safetensors
+says "planned memory"

@@ -1,0 +1,125 @@
+#!/bin/sh
+# signals.sh - signals, broken pipes, full disks, closed descriptors.
+. "$(dirname "$0")/common.inc"
+
+cp "$MODEL" m.safetensors
+status 0 hvqz --lossless -o good m.safetensors
+
+# running PID: give it time to block in a read.
+running() {
+	sleep 0.5
+	kill -0 "$1" || fail "it ended by itself"
+}
+
+# A signal while it waits for input: the temporary goes, it dies of it.
+for sig in TERM:143 HUP:129; do
+	mkfifo fifo
+	sleep 60 >fifo &
+	feeder=$!
+	"$HVQZ" -d -T2 -o out fifo 2>err &
+	pid=$!
+	running $pid
+	kill -"${sig%:*}" $pid
+	wait $pid 2>/dev/null
+	got=$?
+	kill $feeder
+	[ $got -eq "${sig#*:}" ] || fail "status $got after SIG${sig%:*}"
+	silent
+	absent out
+	no_traces
+	rm fifo
+done
+
+# The same amid the data, with an output begun and an old target.
+mkfifo fifo
+echo old >out
+{ head -c 100000 m.safetensors; sleep 60; } >fifo &
+feeder=$!
+"$HVQZ" --lossless -f -o out fifo 2>err &
+pid=$!
+running $pid
+found=
+for f in .hvqz-*; do
+	[ -e "$f" ] && found=$f
+done
+[ -n "$found" ] || fail "no temporary beside the target"
+case $(stat -c %a "$found") in 600) ;; *) fail "temporary not private" ;; esac
+kill -USR1 $pid
+sleep 0.6
+grep -q "hvqz: fifo: .*MB/s" err || fail "SIGUSR1 shows nothing"
+kill -TERM $pid
+wait $pid 2>/dev/null
+got=$?
+kill $feeder
+[ $got -eq 143 ] || fail "status $got after SIGTERM amid data"
+[ "$(cat out)" = old ] || fail "the old target was touched"
+no_traces
+rm fifo out
+
+# A reader that blocks: a signal still gets through.
+mkfifo fifo
+# shellcheck disable=SC2217 # not to read is the point
+sleep 60 <fifo &
+sleeper=$!
+"$HVQZ" -dc good 2>err >fifo &
+pid=$!
+running $pid
+kill -TERM $pid
+wait $pid 2>/dev/null
+got=$?
+kill $sleeper
+[ $got -eq 143 ] || fail "status $got after SIGTERM in a blocked write"
+rm fifo
+
+# A reader that goes: an error in errno's words.
+{ hvqz -dc good 2>err; echo $? >code; } | head -c 10 >/dev/null
+[ "$(cat code)" -eq 1 ] || fail "a closed pipe is no error"
+says "cannot write (stdout): Broken pipe"
+if [ -c /dev/full ]; then
+	status 1 hvqz -dc good >/dev/full
+	says "No space left on device"
+fi
+(
+	ulimit -f 100
+	status 1 hvqz -d -o out good
+	says "cannot write out: File too large"
+) || exit 1
+absent out
+no_traces
+
+# Closed standard descriptors.
+status 0 hvqz -d -o out good <&-
+same out "$MODEL"
+rm out
+status 0 hvqz -d -o out good >&-
+same out "$MODEL"
+rm out
+"$HVQZ" -d -o out good 2>&- || fail "without standard error"
+same out "$MODEL"
+rm out
+"$HVQZ" -d -o out good <&- >&- 2>&- || fail "without any descriptor"
+same out "$MODEL"
+status 1 hvqz -dc good >&-
+says "cannot write (stdout): Bad file descriptor"
+status 1 hvqz -d <&-
+says "cannot read: Bad file descriptor"
+
+# The input changes while it is read.
+cp m.safetensors moving
+mkfifo slow
+"$HVQZ" --lossless --chunk 1K -T1 -o slow moving 2>err &
+pid=$!
+{ sleep 0.3; touch moving; cat; } <slow >/dev/null
+wait $pid 2>/dev/null
+got=$?
+[ $got -eq 1 ] || fail "status $got when the input changed"
+says "moving: changed while it was being read"
+
+# Progress when asked, and not when not.
+status 0 hvqz -f --lossless m.safetensors
+silent
+{ head -c 100000 good; sleep 2.5; tail -c +100001 good; } |
+	hvqz -d --progress plain >out 2>err || fail "decoding slowly"
+same out "$MODEL"
+says "(stdin): "
+grep -q 'MB/s' err || fail "no rate in the progress"
