@@ -72,8 +72,10 @@ static enum hvqz_ret check_frame_header(const uint8_t *p, size_t n,
 	bool single, whole;
 
 	if (!magic || memcmp(magic, zstd_magic, 4))
-		return bad_frame(what, "does not start as one (skippable "
-				 "frames are not allowed)", err);
+		return bad_frame(what,
+				 "does not start as one (skippable "
+				 "frames are not allowed)",
+				 err);
 	if (!cur_u8(&c, &desc))
 		return bad_frame(what, "is truncated", err);
 	if (desc & 3)
@@ -129,8 +131,8 @@ static enum hvqz_ret check_frame_header(const uint8_t *p, size_t n,
 
 /* stored[n] to raw, at most raw_len bytes of it. */
 static enum hvqz_ret unpack(ZSTD_DCtx *d, const uint8_t *stored, size_t n,
-			    const char *what, uint64_t raw_len,
-			    struct buf *raw, struct hvqz_err *err)
+			    const char *what, uint64_t raw_len, struct buf *raw,
+			    struct hvqz_err *err)
 {
 	ZSTD_inBuffer in = {stored, n, 0};
 	size_t more = 1;
@@ -151,11 +153,13 @@ static enum hvqz_ret unpack(ZSTD_DCtx *d, const uint8_t *stored, size_t n,
 		raw->len = have + out.pos;
 		if (ZSTD_isError(more))
 			return hvqz_fail(err, HVQZ_DAMAGED,
-					 "%s's zstd frame is damaged: %s",
-					 what, ZSTD_getErrorName(more));
+					 "%s's zstd frame is damaged: %s", what,
+					 ZSTD_getErrorName(more));
 		if (more && !out.pos && in.pos == was)
-			return bad_frame(what, "is longer or shorter than it "
-					 "says", err);
+			return bad_frame(what,
+					 "is longer or shorter than it "
+					 "says",
+					 err);
 	}
 	if (raw->len != raw_len)
 		return bad_frame(what, "is shorter than it says", err);
@@ -178,19 +182,18 @@ enum hvqz_ret container_load_frame(struct source *src, const char *what,
 	if (stored_len > container_frame_bound(raw_len))
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "%s is stored in %" PRIu64
-				 " bytes, more than %" PRIu64
-				 " bytes can take",
+				 " bytes, more than %" PRIu64 " bytes can take",
 				 what, stored_len, raw_len);
 	TRY_OUT(source_load(src, stored_len, what, &stored, err));
 	if (XXH3_64bits(stored, n) != hash) {
-		ret = hvqz_fail(err, HVQZ_DAMAGED,
-				"%s does not match its hash", what);
+		ret = hvqz_fail(err, HVQZ_DAMAGED, "%s does not match its hash",
+				what);
 		goto out;
 	}
 	TRY_OUT(check_frame_header(stored, n, what, raw_len, err));
 	d = ZSTD_createDCtx();
-	if (!d || ZSTD_isError(ZSTD_DCtx_setParameter(
-			  d, ZSTD_d_windowLogMax, WINDOW_LOG))) {
+	if (!d || ZSTD_isError(ZSTD_DCtx_setParameter(d, ZSTD_d_windowLogMax,
+						      WINDOW_LOG))) {
 		ret = hvqz_nomem(err, MAX_WINDOW, "zstd");
 		goto out;
 	}

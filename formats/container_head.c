@@ -225,8 +225,7 @@ enum hvqz_ret container_pack_header(const struct container_info *info,
 
 static enum hvqz_ret cut_short(const char *what, struct hvqz_err *err)
 {
-	return hvqz_fail(err, HVQZ_DAMAGED, "the header ends inside %s",
-			 what);
+	return hvqz_fail(err, HVQZ_DAMAGED, "the header ends inside %s", what);
 }
 
 static enum hvqz_ret parse_source(struct cursor *c, struct model *m,
@@ -258,9 +257,8 @@ static enum hvqz_ret parse_source(struct cursor *c, struct model *m,
 }
 
 /* name: TENSOR_MAX_NAME + 1 bytes of scratch. */
-static enum hvqz_ret parse_tensor(struct cursor *c,
-				  struct container_info *info, char *name,
-				  struct hvqz_err *err)
+static enum hvqz_ret parse_tensor(struct cursor *c, struct container_info *info,
+				  char *name, struct hvqz_err *err)
 {
 	struct model *m = &info->model;
 	size_t i = m->n_tensors;
@@ -332,8 +330,7 @@ static enum hvqz_ret parse_tensors(struct cursor *c,
 	return check_unique(&info->model, HVQZ_DAMAGED, err);
 }
 
-static enum hvqz_ret parse_notes(struct cursor *c,
-				 struct container_info *info,
+static enum hvqz_ret parse_notes(struct cursor *c, struct container_info *info,
 				 struct hvqz_err *err)
 {
 	uint32_t n;

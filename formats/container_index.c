@@ -32,8 +32,8 @@ static enum hvqz_ret load_index(struct source *src, uint64_t n_chunks,
 	if (!ckd_mul64(&want, n_chunks, CONTAINER_INDEX_ENTRY_LEN) ||
 	    ih.raw_len != want)
 		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "the index has %" PRIu64
-				 " bytes; %" PRIu64 " chunks need %d each",
+				 "the index has %" PRIu64 " bytes; %" PRIu64
+				 " chunks need %d each",
 				 ih.raw_len, n_chunks,
 				 CONTAINER_INDEX_ENTRY_LEN);
 	TRY(container_load_frame(src, "the index", ih.raw_len, ih.stored_len,
@@ -42,14 +42,15 @@ static enum hvqz_ret load_index(struct source *src, uint64_t n_chunks,
 	return HVQZ_OK;
 }
 
-static enum hvqz_ret trailer_says(const char *what, uint64_t says,
-				  uint64_t is, struct hvqz_err *err)
+static enum hvqz_ret trailer_says(const char *what, uint64_t says, uint64_t is,
+				  struct hvqz_err *err)
 {
 	if (says == is)
 		return HVQZ_OK;
 	return hvqz_fail(err, HVQZ_DAMAGED,
-			 "the trailer says %" PRIu64 " for %s, which is %"
-			 PRIu64, says, what, is);
+			 "the trailer says %" PRIu64
+			 " for %s, which is %" PRIu64,
+			 says, what, is);
 }
 
 enum hvqz_ret container_read_tail(struct container_reader *r,
@@ -77,8 +78,7 @@ enum hvqz_ret container_read_tail(struct container_reader *r,
 	TRY_OUT(container_get_trailer(end, &t, err));
 	TRY_OUT(trailer_says("the index's offset", t.index_off, off, err));
 	TRY_OUT(trailer_says("the index's length", t.index_len, len, err));
-	TRY_OUT(trailer_says("the number of chunks", t.n_chunks, r->at.n,
-			     err));
+	TRY_OUT(trailer_says("the number of chunks", t.n_chunks, r->at.n, err));
 	TRY_OUT(trailer_says("the file's size", t.file_size,
 			     r->src->off - r->base, err));
 	XXH3_128bits_update(r->digest, head, sizeof(head));
@@ -106,12 +106,11 @@ static enum hvqz_ret find_index(struct container_reader *r, uint64_t size,
 	uint64_t tail = size - sizeof(end);
 
 	TRY(source_seek(r->src, r->base + tail, err));
-	TRY(container_read_exact(r->src, end, sizeof(end), "the trailer",
-				 err));
+	TRY(container_read_exact(r->src, end, sizeof(end), "the trailer", err));
 	TRY(container_get_trailer(end, t, err));
 	TRY(trailer_says("the file's size", t->file_size, size, err));
-	TRY(trailer_says("the number of chunks", t->n_chunks,
-			 r->info->n_chunks, err));
+	TRY(trailer_says("the number of chunks", t->n_chunks, r->info->n_chunks,
+			 err));
 	if (t->index_off < r->first_chunk || t->index_off > tail ||
 	    t->index_len != tail - t->index_off)
 		return hvqz_fail(err, HVQZ_DAMAGED,
@@ -141,8 +140,8 @@ static struct chunk_head expected_head(const struct container_info *info,
 	if (h.tensor < info->model.n_tensors) {
 		raw_len = h.n_rows *
 			  tensor_rows(&info->model.tensors[h.tensor]).row_len;
-		h.raw_len = raw_len < UINT32_MAX ? (uint32_t)raw_len
-						 : UINT32_MAX;
+		h.raw_len =
+			raw_len < UINT32_MAX ? (uint32_t)raw_len : UINT32_MAX;
 	}
 	return h;
 }
@@ -162,9 +161,9 @@ static enum hvqz_ret parse_index(const struct container_reader *r,
 		struct chunk_head h = expected_head(info, &at, p);
 		uint64_t left = index_off - off;
 
-		left -= left < CONTAINER_CHUNK_HEAD_LEN
-				? left
-				: CONTAINER_CHUNK_HEAD_LEN;
+		left -= left < CONTAINER_CHUNK_HEAD_LEN ?
+				left :
+				CONTAINER_CHUNK_HEAD_LEN;
 		TRY(container_check_chunk(info, &at, &h, left, err));
 		ix->chunks[i] = (struct container_index_entry){
 			.off = off,
@@ -182,8 +181,8 @@ static enum hvqz_ret parse_index(const struct container_reader *r,
 	}
 	if (!container_tiling_done(&at, info) || off != index_off)
 		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "the index ends at tensor %zu, offset %"
-				 PRIu64 "; the chunks at %zu, offset %" PRIu64,
+				 "the index ends at tensor %zu, offset %" PRIu64
+				 "; the chunks at %zu, offset %" PRIu64,
 				 at.tensor, off, info->model.n_tensors,
 				 index_off);
 	/* A tensor without chunks starts where the one before it ends. */
@@ -210,8 +209,8 @@ static enum hvqz_ret read_index(struct container_reader *r, uint64_t size,
 	TRY_OUT(trailer_says("the index's length", t.index_len, len, err));
 	/* So many entries were just read: their number is no lie. */
 	ix->n_chunks = (size_t)t.n_chunks;
-	ix->chunks = calloc(ix->n_chunks ? ix->n_chunks : 1,
-			    sizeof(*ix->chunks));
+	ix->chunks =
+		calloc(ix->n_chunks ? ix->n_chunks : 1, sizeof(*ix->chunks));
 	ix->first = calloc(n_tensors + 1, sizeof(*ix->first));
 	ix->file_size = size;
 	if (!ix->chunks || !ix->first)
@@ -236,8 +235,8 @@ enum hvqz_ret container_read_index(struct container_reader *r,
 		return hvqz_fail(err, HVQZ_USAGE,
 				 "the input is a pipe: it has no index yet");
 	size = src->size - r->base;
-	if (size < r->first_chunk + CONTAINER_INDEX_HEAD_LEN +
-			   CONTAINER_TRAILER_LEN)
+	if (size <
+	    r->first_chunk + CONTAINER_INDEX_HEAD_LEN + CONTAINER_TRAILER_LEN)
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "truncated: the file ends at %" PRIu64
 				 " bytes, before any index",
@@ -276,8 +275,7 @@ static size_t tensor_of(const struct container_index *ix, size_t n_tensors,
 
 enum hvqz_ret container_seek_chunk(struct container_reader *r,
 				   const struct container_index *ix, size_t i,
-				   struct chunk_head *h,
-				   struct hvqz_err *err)
+				   struct chunk_head *h, struct hvqz_err *err)
 {
 	const struct container_index_entry *e = &ix->chunks[i];
 	const struct container_info *info = r->info;

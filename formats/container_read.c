@@ -105,13 +105,12 @@ static enum hvqz_ret cut_short(const struct container_reader *r, uint64_t got,
 {
 	const struct chunk_head *h = &r->cur;
 
-	return hvqz_fail_tensor(err, HVQZ_DAMAGED,
-				r->info->model.tensors[h->tensor].name,
-				"truncated: rows %" PRIu64 " to %" PRIu64
-				" need %" PRIu32 " bytes, the input has "
-				"%" PRIu64,
-				h->first_row, h->first_row + h->n_rows - 1,
-				h->stored_len, got);
+	return hvqz_fail_tensor(
+		err, HVQZ_DAMAGED, r->info->model.tensors[h->tensor].name,
+		"truncated: rows %" PRIu64 " to %" PRIu64 " need %" PRIu32
+		" bytes, the input has "
+		"%" PRIu64,
+		h->first_row, h->first_row + h->n_rows - 1, h->stored_len, got);
 }
 
 enum hvqz_ret container_pass_payload(struct container_reader *r,
@@ -159,8 +158,7 @@ enum hvqz_ret container_read_chunk(struct container_reader *r,
 }
 
 enum hvqz_ret container_read_payload(struct container_reader *r,
-				     struct buf *payload,
-				     struct hvqz_err *err)
+				     struct buf *payload, struct hvqz_err *err)
 {
 	size_t n = r->cur.stored_len;
 

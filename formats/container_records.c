@@ -231,8 +231,7 @@ void container_put_index_head(uint8_t *p, const struct index_head *ih)
 	put_hash(p, 24);
 }
 
-enum hvqz_ret container_get_index_head(const uint8_t *p,
-				       struct index_head *ih,
+enum hvqz_ret container_get_index_head(const uint8_t *p, struct index_head *ih,
 				       struct hvqz_err *err)
 {
 	if (!hash_ok(p, 24))

@@ -89,12 +89,11 @@ static enum hvqz_ret check_lengths(const struct container_info *info,
 	uint64_t raw_len = h->n_rows * tensor_rows(t).row_len;
 
 	if (h->raw_len != raw_len)
-		return hvqz_fail_tensor(err, HVQZ_DAMAGED, t->name,
-					"chunk %" PRIu64
-					": a raw length of %" PRIu32
-					" bytes; its %" PRIu32
-					" rows have %" PRIu64,
-					at->n, h->raw_len, h->n_rows, raw_len);
+		return hvqz_fail_tensor(
+			err, HVQZ_DAMAGED, t->name,
+			"chunk %" PRIu64 ": a raw length of %" PRIu32
+			" bytes; its %" PRIu32 " rows have %" PRIu64,
+			at->n, h->raw_len, h->n_rows, raw_len);
 	if (h->raw_len > info->max_raw)
 		return hvqz_fail_tensor(err, HVQZ_DAMAGED, t->name,
 					"chunk %" PRIu64
@@ -115,13 +114,12 @@ static enum hvqz_ret check_lengths(const struct container_info *info,
 					" bytes; stored raw it has %" PRIu32,
 					at->n, h->stored_len, h->raw_len);
 	if (h->stored_len < container_min_stored(h->raw_len))
-		return hvqz_fail_tensor(err, HVQZ_DAMAGED, t->name,
-					"chunk %" PRIu64
-					": a stored length of %" PRIu32
-					" bytes; %" PRIu32
-					" raw ones need at least %" PRIu32,
-					at->n, h->stored_len, h->raw_len,
-					container_min_stored(h->raw_len));
+		return hvqz_fail_tensor(
+			err, HVQZ_DAMAGED, t->name,
+			"chunk %" PRIu64 ": a stored length of %" PRIu32
+			" bytes; %" PRIu32 " raw ones need at least %" PRIu32,
+			at->n, h->stored_len, h->raw_len,
+			container_min_stored(h->raw_len));
 	if (h->stored_len > left)
 		return hvqz_fail_tensor(err, HVQZ_DAMAGED, t->name,
 					"truncated: chunk %" PRIu64
@@ -139,12 +137,11 @@ static enum hvqz_ret check_loss(const struct container_info *info,
 	const char *name = info->model.tensors[at->tensor].name;
 
 	if (!is_sum_of_squares(h->noise) || !is_sum_of_squares(h->signal))
-		return hvqz_fail_tensor(err, HVQZ_DAMAGED, name,
-					"chunk %" PRIu64
-					": noise %g and signal %g are not "
-					"finite sums of squares",
-					at->n, (double)h->noise,
-					(double)h->signal);
+		return hvqz_fail_tensor(
+			err, HVQZ_DAMAGED, name,
+			"chunk %" PRIu64 ": noise %g and signal %g are not "
+			"finite sums of squares",
+			at->n, (double)h->noise, (double)h->signal);
 	if (is_lossy(info, at->tensor))
 		return HVQZ_OK;
 	if (h->codec == CODEC_HASVQ)
@@ -153,12 +150,11 @@ static enum hvqz_ret check_loss(const struct container_info *info,
 					": a lossy codec in a lossless tensor",
 					at->n);
 	if (h->noise != 0 || h->signal != 0)
-		return hvqz_fail_tensor(err, HVQZ_DAMAGED, name,
-					"chunk %" PRIu64
-					": noise %g and signal %g in a "
-					"lossless tensor",
-					at->n, (double)h->noise,
-					(double)h->signal);
+		return hvqz_fail_tensor(
+			err, HVQZ_DAMAGED, name,
+			"chunk %" PRIu64 ": noise %g and signal %g in a "
+			"lossless tensor",
+			at->n, (double)h->noise, (double)h->signal);
 	return HVQZ_OK;
 }
 
@@ -184,8 +180,7 @@ enum hvqz_ret container_check_chunk(const struct container_info *info,
 }
 
 enum hvqz_ret container_check_counts(const struct container_info *info,
-				     uint64_t data_size,
-				     struct hvqz_err *err)
+				     uint64_t data_size, struct hvqz_err *err)
 {
 	const struct model *m = &info->model;
 	uint64_t least = 0, most = 0;
@@ -194,7 +189,7 @@ enum hvqz_ret container_check_counts(const struct container_info *info,
 		uint64_t n_rows = tensor_rows(&m->tensors[i]).n_rows;
 
 		least += n_rows != 0;
-		most += n_rows;		/* at most data_size < 2^63 */
+		most += n_rows; /* at most data_size < 2^63 */
 	}
 	if (data_size != m->data_size)
 		return hvqz_fail(err, HVQZ_DAMAGED,
@@ -223,12 +218,11 @@ static enum hvqz_ret check_hash(const struct container_info *info,
 {
 	if (XXH3_64bits(p, n) == hash)
 		return HVQZ_OK;
-	return hvqz_fail_tensor(err, HVQZ_DAMAGED,
-				info->model.tensors[h->tensor].name,
-				"rows %" PRIu64 " to %" PRIu64
-				": the %s bytes do not match their hash",
-				h->first_row, h->first_row + h->n_rows - 1,
-				what);
+	return hvqz_fail_tensor(
+		err, HVQZ_DAMAGED, info->model.tensors[h->tensor].name,
+		"rows %" PRIu64 " to %" PRIu64
+		": the %s bytes do not match their hash",
+		h->first_row, h->first_row + h->n_rows - 1, what);
 }
 
 enum hvqz_ret container_check_payload(const struct container_info *info,

@@ -13,10 +13,10 @@
 struct container_writer {
 	const struct container_info *info;
 	struct sink *out;
-	uint64_t base;		/* where the file starts in the sink */
+	uint64_t base; /* where the file starts in the sink */
 	struct tiling at;
-	XXH3_state_t *digest;	/* over prologue and chunk heads so far */
-	struct buf index;	/* entries of the chunks so far */
+	XXH3_state_t *digest; /* over prologue and chunk heads so far */
+	struct buf index;     /* entries of the chunks so far */
 };
 
 static enum hvqz_ret write_header(struct container_writer *w,

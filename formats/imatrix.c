@@ -168,7 +168,7 @@ static enum hvqz_ret dat_entry(struct cursor *c, struct sens_table *t,
 			       struct imatrix_skips *skips,
 			       struct hvqz_err *err)
 {
-	uint32_t name_len, n_calls, n;
+	uint32_t name_len = 0, n_calls, n;
 	const uint8_t *p;
 	char *name = NULL;
 	enum hvqz_ret ret;

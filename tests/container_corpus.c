@@ -134,6 +134,7 @@ CHANGE(notes_max, put_le32(im->header.p + im->header.len - 28, UINT32_MAX))
 CHANGE(notes_more, put_le32(im->header.p + im->header.len - 28, 2))
 CHANGE(note_value_long, put_le32(image_in_header(im, "encoder", 0), 12))
 CHANGE(note_value_bad, *image_in_header(im, "encoder", 5) = 0xff)
+CHANGE(note_key_bad, image_in_header(im, "encoder", 0)[-1] = 0xff)
 CHANGE(note_value_nul, *image_in_header(im, "encoder", 5) = 0)
 CHANGE(header_too_long, buf_u8(&im->header, 0))
 CHANGE(header_cut, im->header.len--)
@@ -445,11 +446,12 @@ const struct corpus_case container_corpus[] = {
 	CASE("H2", AT_HEADER, rank_255, UNSUP, "rank 255"),
 	CASE("H2", AT_HEADER, dims_overflow, BAD, "overflow"),
 	CASE("H2", AT_HEADER, dim_changed, BAD, "the table"),
-	CASE("H2", AT_HEADER, notes_max, BAD, "remarks"),
+	CASE("H2", AT_HEADER, notes_max, BAD, "announced"),
 	CASE("H2", AT_HEADER, notes_more, BAD, "remarks"),
 	CASE("H2", AT_HEADER, note_key_empty, BAD, "remark"),
 	CASE("H2", AT_HEADER, note_value_long, BAD, "remarks"),
 	CASE("H2", AT_HEADER, note_value_bad, BAD, "UTF-8"),
+	CASE("H2", AT_HEADER, note_key_bad, BAD, "UTF-8"),
 	CASE("H2", AT_HEADER, note_value_nul, BAD, "UTF-8"),
 	CASE("H2", AT_HEADER, header_too_long, BAD, "too many"),
 	CASE("H2", AT_HEADER, header_cut, BAD, "ends inside"),
@@ -464,7 +466,7 @@ const struct corpus_case container_corpus[] = {
 	CASE("H3", AT_PROLOGUE, count_low, BAD, "one more"),
 	CASE("H3", AT_PROLOGUE, count_high, BAD, "complete after"),
 	CASE("H3", AT_PROLOGUE, count_max, BAD, "allows"),
-	CASE("H3", AT_CHUNKS, rows_zero, BAD, "0 rows"),
+	CASE("H3", AT_CHUNKS, rows_zero, BAD, "0 rows where"),
 	CASE("H3", AT_CHUNKS, rows_many, BAD, "are left"),
 	CASE("H3", AT_CHUNKS, rows_max, BAD, "are left"),
 	CASE("H3", AT_CHUNKS, rows_few, BAD, "raw length"),
@@ -479,8 +481,8 @@ const struct corpus_case container_corpus[] = {
 	CASE("H4", AT_CHUNKS, raw_len_more, BAD, "raw length"),
 	CASE("H4", AT_CHUNKS, raw_len_less, BAD, "raw length"),
 	CASE("H4", AT_PROLOGUE, raw_len_over_max, BAD, "at most"),
-	CASE("H5", AT_CHUNKS, stored_more, BAD, "stored length"),
-	CASE("H5", AT_CHUNKS, stored_max, BAD, "stored length"),
+	CASE("H5", AT_CHUNKS, stored_more, BAD, "for 32 raw"),
+	CASE("H5", AT_CHUNKS, stored_max, BAD, "for 32 raw"),
 	CASE("H5", AT_CHUNKS, stored_less_raw, BAD, "stored raw"),
 	CASE("H5", AT_CHUNKS, stored_none, BAD, "stored length"),
 	CASE("H5", AT_HEADER, stored_past_end, BAD, "truncated"),

@@ -17,6 +17,37 @@ const struct codec *codec_find(unsigned id)
 	return NULL;
 }
 
+/*
+ * A slab can be simpler than a lossy codec assumes (constant, sparse): when
+ * planes make it no longer than the lossy payload in out, exactness is free.
+ */
+static enum hvqz_ret prefer_exact(const struct codec_env *env,
+				  const struct slab *slab,
+				  const struct codec_settings *set,
+				  const uint8_t *raw, struct buf *out,
+				  const struct codec **used,
+				  struct codec_stats *stats,
+				  struct hvqz_err *err)
+{
+	struct codec_stats none = {0};
+	struct buf exact = {0};
+	bool declined;
+	enum hvqz_ret ret;
+
+	ret = codec_planes.encode(env, slab, set, NULL, raw, &exact, &none,
+				  &declined, err);
+	if (ret == HVQZ_OK && exact.len <= out->len) {
+		struct buf longer = *out;
+
+		*out = exact;
+		exact = longer;
+		*used = &codec_planes;
+		*stats = none;
+	}
+	buf_free(&exact);
+	return ret;
+}
+
 enum hvqz_ret codec_encode(const struct codec_env *env,
 			   const struct slab *slab,
 			   const struct codec_settings *set,
@@ -42,5 +73,7 @@ enum hvqz_ret codec_encode(const struct codec_env *env,
 			break;
 	}
 	stats->nonfinite = nonfinite;
-	return HVQZ_OK;
+	if ((*used)->lossless)
+		return HVQZ_OK;
+	return prefer_exact(env, slab, set, raw, out, used, stats, err);
 }

@@ -106,7 +106,8 @@ const struct codec *codec_find(unsigned id);
 /*
  * Encode with set->codec, or with planes, or raw: the first that does not
  * decline and whose payload is smaller than the slab (raw always fits: its
- * payload is the slab). out is cleared first. *used is the codec taken.
+ * payload is the slab). A lossy payload that planes can match in length gives
+ * way to them. out is cleared first. *used is the codec taken.
  */
 enum hvqz_ret codec_encode(const struct codec_env *env,
 			   const struct slab *slab,

@@ -69,7 +69,7 @@ static enum hvqz_ret put_plain(const struct hasvq *q, struct buf *out,
 	for (size_t i = 0; i < (size_t)q->k * q->b; i++)
 		buf_u16(out, f16_from_f32(q->cent[i]));
 	for (size_t i = 0; i < n_blocks; i++)
-		bits_put(&bits, q->idx[i], index_bits(q->k));
+		bits_put(&bits, q->idx[i] >> 1, index_bits(q->k));
 	bits_flush(&bits);
 	return buf_ok(out, err);
 }
@@ -155,7 +155,7 @@ static enum hvqz_ret get_plain(struct hasvq *q, struct cursor *c,
 			return hvqz_fail(err, HVQZ_DAMAGED,
 					 "index %" PRIu32 " of a codebook of %"
 					 PRIu32 " centroids", k, q->k);
-		q->idx[i] = (uint16_t)k;
+		q->idx[i] = hasvq_index(k, false);
 	}
 	if (!bits_end(&bits))
 		return bad(err, "nonzero padding behind the indices");
@@ -265,10 +265,11 @@ void hasvq_row(const struct hasvq *q, size_t i, float *w)
 	float s = q->scale[i];
 
 	for (size_t j = 0; j < q->row_blocks; j++) {
-		const float *c = q->cent + (size_t)idx[j] * q->b;
+		const float *c = q->cent + (size_t)(idx[j] >> 1) * q->b;
+		float signed_s = idx[j] & 1 ? -s : s;
 
 		for (unsigned d = 0; d < q->b; d++)
-			*w++ = s * c[d];
+			*w++ = signed_s * c[d];
 	}
 }
 

@@ -8,8 +8,8 @@
  *
  *	plain	as published: F16 scales (absmax), F16 codebook, fixed-width
  *		indices, 48-bit outliers
- *	compact	ours: logarithmic scales, a codebook on a grid, entropy-coded
- *		indices and outliers
+ *	compact	ours: logarithmic scales, a codebook on a grid whose centroids
+ *		are used with both signs, entropy-coded indices and outliers
  */
 #ifndef CODEC_HASVQ_H
 #define CODEC_HASVQ_H
@@ -37,9 +37,18 @@ struct hasvq {
 	float *cent;		/* [k][b], values as stored; owned */
 	float step;		/* compact: cent = step × integer */
 	int32_t *grid;		/* compact: [k][b] those integers; owned */
-	uint16_t *idx;		/* [n_rows × row_blocks]; owned */
+	uint16_t *idx;		/* [n_rows × row_blocks]: hasvq_index(); owned */
 	struct sparse sparse;	/* owned */
 };
+
+/*
+ * An index in memory: the centroid's number and, in the lowest bit, whether it
+ * is used with the opposite sign (compact form only).
+ */
+static inline uint16_t hasvq_index(uint32_t k, bool negative)
+{
+	return (uint16_t)(k << 1 | negative);
+}
 
 void hasvq_free(struct hasvq *q);
 

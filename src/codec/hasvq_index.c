@@ -45,10 +45,15 @@ enum hvqz_ret hasvq_index_put(const uint32_t *counts, uint32_t k,
 	uint32_t levels = 0;
 	bool valid;
 	uint16_t *freq = malloc(k * sizeof(*freq));
+	uint16_t *sym = malloc(n * sizeof(*sym));
+	struct bit_writer signs = {.out = out};
 	enum hvqz_ret ret;
 
-	if (!freq)
-		return hvqz_nomem(err, k * sizeof(*freq), "index table");
+	if (!freq || !sym) {
+		free(freq);
+		free(sym);
+		return hvqz_nomem(err, k * 2 + n * 2, "the indices");
+	}
 	rans_scale(counts, k, HASVQ_INDEX_BITS, freq);
 	flatten(freq, k);
 	for (uint32_t s = 0; s < k; s++)
@@ -62,11 +67,36 @@ enum hvqz_ret hasvq_index_put(const uint32_t *counts, uint32_t k,
 	}
 	ret = rans_table_from_freqs(&table, freq, k, HASVQ_INDEX_BITS, &valid,
 				    err);
-	if (ret == HVQZ_OK)
-		ret = rans_encode(&table, idx, n, out, err);
+	if (ret == HVQZ_OK) {
+		for (size_t i = 0; i < n; i++)
+			sym[i] = idx[i] >> 1;
+		ret = rans_encode(&table, sym, n, out, err);
+	}
+	for (size_t i = 0; i < n; i++)
+		bits_put(&signs, idx[i] & 1, 1);
+	bits_flush(&signs);
 	rans_table_free(&table);
 	free(freq);
+	free(sym);
 	return ret;
+}
+
+/* Each index gets its sign from the bits that follow. */
+static enum hvqz_ret get_signs(struct cursor *c, uint16_t *idx, size_t n,
+			       struct hvqz_err *err)
+{
+	const uint8_t *p = cur_take(c, ((uint64_t)n + 7) / 8);
+	struct bit_reader signs = {.p = p, .end = c->p};
+
+	if (!p)
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "the indices' signs are cut");
+	for (size_t i = 0; i < n; i++)
+		idx[i] = hasvq_index(idx[i], bits_get(&signs, 1));
+	if (!bits_end(&signs))
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "nonzero padding behind the indices' signs");
+	return HVQZ_OK;
 }
 
 enum hvqz_ret hasvq_index_get(struct cursor *c, uint32_t k, uint16_t *idx,
@@ -107,6 +137,8 @@ enum hvqz_ret hasvq_index_get(struct cursor *c, uint32_t k, uint16_t *idx,
 	else if (!rans_decode(&table, c, idx, n))
 		ret = hvqz_fail(err, HVQZ_DAMAGED,
 				"the indices' rANS stream is broken");
+	else
+		ret = get_signs(c, idx, n, err);
 out:
 	rans_table_free(&table);
 	free(freq);

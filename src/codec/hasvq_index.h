@@ -5,7 +5,8 @@
  * often they occur. The frequency table then falls, and is a short list of
  * levels: "the next `run` centroids have frequency f". Frequencies within a
  * level differ from the true ones by less than 2^(1/8); that costs under
- * 0.002 bit an index and saves a thousand numbers.
+ * 0.002 bit an index and saves a thousand numbers. The signs follow as one bit
+ * an index: they have no structure.
  */
 #ifndef CODEC_HASVQ_INDEX_H
 #define CODEC_HASVQ_INDEX_H
@@ -13,7 +14,10 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 
-/* counts [k] must fall (equal is fine) and be ≥ 1; idx [n], each below k. */
+/*
+ * counts [k] must fall (equal is fine) and be ≥ 1; idx [n]:
+ * hasvq_index(), each centroid below k.
+ */
 enum hvqz_ret hasvq_index_put(const uint32_t *counts, uint32_t k,
 			      const uint16_t *idx, size_t n, struct buf *out,
 			      struct hvqz_err *err);

@@ -27,11 +27,14 @@ void codebook_free(struct codebook *cb)
 }
 
 static enum hvqz_ret codebook_alloc(struct codebook *cb, unsigned b,
-				    uint32_t k, struct hvqz_err *err)
+				    uint32_t k, bool mirrored,
+				    struct hvqz_err *err)
 {
 	size_t k_pad = (k + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD;
 
-	*cb = (struct codebook){.b = b, .k = k, .k_pad = k_pad};
+	*cb = (struct codebook){.b = b, .k = k};
+	cb->mirror = mirrored ? (uint32_t)k_pad : 0;
+	cb->k_pad = k_pad = mirrored ? 2 * k_pad : k_pad;
 	cb->cent = malloc(k_pad * b * sizeof(float));
 	cb->bits = calloc(k_pad, sizeof(float));
 	if (!cb->cent || !cb->bits) {
@@ -42,6 +45,18 @@ static enum hvqz_ret codebook_alloc(struct codebook *cb, unsigned b,
 	for (size_t i = 0; i < k_pad * b; i++)
 		cb->cent[i] = KERNEL_FAR;
 	return HVQZ_OK;
+}
+
+void codebook_mirror(struct codebook *cb)
+{
+	if (!cb->mirror)
+		return;
+	for (unsigned d = 0; d < cb->b; d++)
+		for (uint32_t k = 0; k < cb->k; k++)
+			cb->cent[d * cb->k_pad + cb->mirror + k] =
+				-cb->cent[d * cb->k_pad + k];
+	for (uint32_t k = 0; k < cb->k; k++)
+		cb->bits[cb->mirror + k] = cb->bits[k];
 }
 
 static void set_centroid(struct codebook *cb, uint32_t k, const float *x)
@@ -100,6 +115,7 @@ static void gather(struct training *t, struct codebook *cb, double *weighted)
 	const struct points *pts = t->pts;
 	unsigned b = cb->b;
 	double plain = 0;
+	size_t n_plain = 0;
 
 	memset(t->sum, 0, cb->k * b * sizeof(*t->sum));
 	memset(t->weight, 0, cb->k * b * sizeof(*t->weight));
@@ -108,20 +124,28 @@ static void gather(struct training *t, struct codebook *cb, double *weighted)
 	for (size_t p = 0; p < pts->n; p++) {
 		const float *x = pts->x + p * b, *u = pts->u + p * b;
 		uint32_t k = t->idx[p];
+		double sign = 1;
 
+		if (cb->mirror && k >= cb->mirror) {
+			k -= cb->mirror;
+			sign = -1;
+		}
 		t->count[k]++;
 		for (unsigned d = 0; d < b; d++) {
 			double w = (double)pts->v[p] * u[d];
-			double e = (double)x[d] - cb->cent[d * cb->k_pad + k];
+			double y = sign * x[d];
+			double e = y - cb->cent[d * cb->k_pad + k];
 
-			t->sum[k * b + d] += w * x[d];
+			t->sum[k * b + d] += w * y;
 			t->weight[k * b + d] += w;
 			*weighted += w * e * e;
-			plain += e * e;
+			plain += u[d] > 0 ? e * e : 0;
+			n_plain += u[d] > 0;
 		}
 	}
-	*weighted /= (double)pts->n * b;
-	cb->mse = plain / ((double)pts->n * b);
+	n_plain += !n_plain;
+	*weighted /= (double)n_plain;
+	cb->mse = plain / (double)n_plain;
 }
 
 /* Every centroid to the weighted mean of its cell; dead ones start anew. */
@@ -143,7 +167,10 @@ static void move(struct training *t, struct codebook *cb, bool revive)
 	}
 }
 
-/* The price of each index from the cells' counts; an empty one counts half. */
+/*
+ * The price of each index from the cells' counts; an empty one counts half.
+ * (A sign costs the same for all and needs no price.)
+ */
 static void price(struct training *t, struct codebook *cb)
 {
 	float log_n = log2_approx((float)t->pts->n);
@@ -174,8 +201,9 @@ enum hvqz_ret kmeans_train(const struct codec_env *env,
 		ret = hvqz_nomem(err, pts->n * 4 + cells * 16, "k-means");
 		goto out;
 	}
-	TRY_OUT(codebook_alloc(cb, pts->b, k, err));
+	TRY_OUT(codebook_alloc(cb, pts->b, k, set->mirrored, err));
 	TRY_OUT(start(&t, cb, err));
+	codebook_mirror(cb);
 	for (unsigned i = 0; i < set->iterations; i++) {
 		bool last = i + 1 == set->iterations;
 		double weighted;
@@ -188,6 +216,7 @@ enum hvqz_ret kmeans_train(const struct codec_env *env,
 			cb->lambda = set->mu * 1.3862943611198906 * weighted;
 			price(&t, cb);
 		}
+		codebook_mirror(cb);
 	}
 	ret = HVQZ_OK;
 out:

@@ -28,16 +28,24 @@ struct points {
 struct codebook {
 	unsigned b;
 	uint32_t k;		/* centroids */
-	size_t k_pad;
+	/*
+	 * A mirrored codebook uses each centroid with both signs: −c_k is
+	 * number mirror + k. Weights have no preferred sign, so this gives the
+	 * quality of twice the centroids for one more bit an index and no
+	 * bigger codebook. 0: not mirrored.
+	 */
+	uint32_t mirror;
+	size_t k_pad;		/* numbers in use, padded; ≥ mirror + k */
 	float *cent;		/* [b][k_pad], padded with KERNEL_FAR; owned */
 	float *bits;		/* [k_pad]; owned */
 	double lambda;		/* price of a bit in the units of the metric */
-	double mse;		/* mean (x − c)² per coordinate, no weights */
+	double mse;		/* mean (x − c)², unweighted, where u > 0 */
 };
 
 struct kmeans_settings {
 	uint32_t k;
 	unsigned iterations;
+	bool mirrored;
 	/*
 	 * λ = mu · 2 ln 2 · D, D the mean weighted error per coordinate: at
 	 * mu = 1 a bit costs what a bit is worth on the rate–distortion curve
@@ -52,9 +60,11 @@ enum hvqz_ret kmeans_train(const struct codec_env *env,
 			   const struct points *pts,
 			   const struct kmeans_settings *set,
 			   struct codebook *cb, struct hvqz_err *err);
+/* Make the mirrored half anew after the centroids were changed. */
+void codebook_mirror(struct codebook *cb);
 void codebook_free(struct codebook *cb);
 
-/* The best centroid of every point to idx [n]; HVQZ_STOPPED when told so. */
+/* The best number for every point to idx [n]; HVQZ_STOPPED when told so. */
 enum hvqz_ret kmeans_assign(const struct codec_env *env,
 			    const struct points *pts,
 			    const struct codebook *cb, uint32_t *idx,

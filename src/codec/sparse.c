@@ -4,6 +4,7 @@
 #include "entropy/bits.h"
 #include "entropy/intcode.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -27,10 +28,10 @@ void sparse_free(struct sparse *s)
 	s->half = NULL;
 }
 
-/* The magnitude pattern of the least outlier of a row of this scale. */
-static uint16_t row_base(enum half_kind kind, float least, float scale)
+/* The magnitude pattern of a typical outlier of a row of this scale. */
+static int32_t row_base(enum half_kind kind, float typical, float scale)
 {
-	return half_from_f32(kind, least * scale) & 0x7fff;
+	return half_from_f32(kind, typical * scale) & 0x7fff;
 }
 
 static uint16_t magnitude(uint16_t half)
@@ -38,26 +39,16 @@ static uint16_t magnitude(uint16_t half)
 	return half & 0x7fff;
 }
 
-/* The largest m for which no outlier lies below its row's base. */
-static float least_ratio(const struct sparse *s, const float *scale,
-			 uint64_t n_cols)
+static float mean_ratio(const struct sparse *s, const float *scale,
+			uint64_t n_cols)
 {
-	float least = INFINITY;
+	double sum = 0;
 
-	for (uint32_t i = 0; i < s->n; i++) {
-		float v = f32_from_half(s->kind, magnitude(s->half[i]));
-		float ratio = v / scale[s->pos[i] / n_cols];
-
-		if (ratio < least)
-			least = ratio;
-	}
-	if (!isfinite(least))
-		return 0;
-	for (uint32_t i = 0; i < s->n && least > 0; i++)
-		while (row_base(s->kind, least, scale[s->pos[i] / n_cols]) >
-		       magnitude(s->half[i]))
-			least = least < 1e-30f ? 0 : least * 0.9990234375f;
-	return least;
+	for (uint32_t i = 0; i < s->n; i++)
+		sum += (double)f32_from_half(s->kind, magnitude(s->half[i])) /
+		       scale[s->pos[i] / n_cols];
+	sum /= s->n;
+	return sum < (double)FLT_MAX ? (float)sum : 0;
 }
 
 static enum hvqz_ret put_compact(const struct sparse *s, const float *scale,
@@ -65,22 +56,22 @@ static enum hvqz_ret put_compact(const struct sparse *s, const float *scale,
 				 struct hvqz_err *err)
 {
 	struct bit_writer bits = {.out = out};
-	float least = least_ratio(s, scale, n_cols);
+	float typical = mean_ratio(s, scale, n_cols);
 	uint32_t *v = malloc((s->n + (size_t)1) * sizeof(*v)), last = 0;
 	enum hvqz_ret ret;
 
 	if (!v)
 		return hvqz_nomem(err, (uint64_t)s->n * 4, "the outliers");
-	buf_f32(out, least);
+	buf_f32(out, typical);
 	for (uint32_t i = 0; i < s->n; i++) {
 		v[i] = s->pos[i] - last;
 		last = s->pos[i] + 1;
 	}
 	TRY_OUT(intcode_put(v, s->n, out, err));
 	for (uint32_t i = 0; i < s->n; i++)
-		v[i] = magnitude(s->half[i]) -
-		       (uint32_t)row_base(s->kind, least,
-					  scale[s->pos[i] / n_cols]);
+		v[i] = zigzag(magnitude(s->half[i]) -
+			      row_base(s->kind, typical,
+				       scale[s->pos[i] / n_cols]));
 	TRY_OUT(intcode_put(v, s->n, out, err));
 	for (uint32_t i = 0; i < s->n; i++)
 		bits_put(&bits, s->half[i] >> 15, 1);
@@ -153,15 +144,15 @@ static enum hvqz_ret get_compact(struct sparse *s, const float *scale,
 	struct bit_reader bits;
 	const uint8_t *signs;
 	uint64_t next = 0;
-	float least;
+	float typical;
 	enum hvqz_ret ret;
 
 	if (!v)
 		return hvqz_nomem(err, (uint64_t)s->n * 4, "the outliers");
-	if (!cur_f32(c, &least) || !(least >= 0) || !isfinite(least)) {
+	if (!cur_f32(c, &typical) || !(typical >= 0) || !isfinite(typical)) {
 		ret = hvqz_fail(err, HVQZ_DAMAGED,
-				"the least outlier ratio is not a finite "
-				"number");
+				"the typical outlier's size is not a finite "
+				"number >= 0");
 		goto out;
 	}
 	TRY_OUT(intcode_get(c, v, s->n, "outlier gaps", err));
@@ -182,15 +173,17 @@ static enum hvqz_ret get_compact(struct sparse *s, const float *scale,
 	}
 	bits = (struct bit_reader){.p = signs, .end = c->p};
 	for (uint32_t i = 0; i < s->n; i++) {
-		uint64_t mag = (uint64_t)v[i] +
-			       row_base(s->kind, least,
-					scale[s->pos[i] / n_cols]);
+		int64_t mag = (int64_t)unzigzag(v[i]) +
+			      row_base(s->kind, typical,
+				       scale[s->pos[i] / n_cols]);
 
-		if (mag > 0x7fff || !is_finite(s->kind, (uint32_t)mag)) {
+		if (mag < 0 || mag > 0x7fff ||
+		    !is_finite(s->kind, (uint32_t)mag)) {
 			ret = bad_value(i, err);
 			goto out;
 		}
-		s->half[i] = (uint16_t)(mag | bits_get(&bits, 1) << 15);
+		s->half[i] = (uint16_t)((uint32_t)mag |
+					bits_get(&bits, 1) << 15);
 	}
 	ret = bits_end(&bits) ? HVQZ_OK
 			      : hvqz_fail(err, HVQZ_DAMAGED,

@@ -8,10 +8,10 @@
  * Plain form (HAS-VQ as published): u32 position, u16 pattern; 48 bits each.
  *
  * Compact form: positions as gaps (formats/hvqz.md), signs as bits, and the
- * magnitude pattern relative to the least one an outlier of its row can have:
- * an outlier of row i is at least m·s_i, m the slab's smallest |w|/s_i, and
- * bit patterns of one sign order as the numbers do, so their difference is a
- * small number: logarithmic for floats, hence alike in every row.
+ * magnitude's bit pattern minus that of m·s_i, the size of a typical outlier
+ * of its row: m is the slab's mean |w|/s_i. Patterns of one sign order as the
+ * numbers do and are roughly logarithmic, so the difference is a small number,
+ * alike in every row.
  */
 #ifndef CODEC_SPARSE_H
 #define CODEC_SPARSE_H

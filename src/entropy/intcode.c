@@ -9,6 +9,9 @@
 enum {
 	TABLE_BITS = 12,
 	N_CLASSES = 4 * 30 + 4,
+	CLASSES = 255,		/* the way byte that is not a Rice parameter */
+	MAX_RICE = 30,
+	ESCAPE = 20,		/* zeros that announce a whole number */
 };
 
 static unsigned class_of(uint32_t v)
@@ -33,19 +36,16 @@ static uint32_t class_base(unsigned cl)
 	return cl < 4 ? cl : (4u | (cl & 3)) << (cl / 4 - 1);
 }
 
-enum hvqz_ret intcode_put(const uint32_t *v, size_t n, struct buf *out,
-			  struct hvqz_err *err)
+static enum hvqz_ret put_classes(const uint32_t *v, size_t n, struct buf *out,
+				 struct hvqz_err *err)
 {
 	uint32_t counts[N_CLASSES] = {0};
 	struct bit_writer bits = {.out = out};
 	struct rans_table table = {0};
-	uint16_t *sym = NULL;
+	uint16_t *sym = malloc(n * sizeof(*sym));
 	uint32_t top = 0;
 	enum hvqz_ret ret;
 
-	if (!n)
-		return HVQZ_OK;
-	sym = malloc(n * sizeof(*sym));
 	if (!sym)
 		return hvqz_nomem(err, n * sizeof(*sym), "number classes");
 	for (size_t i = 0; i < n; i++) {
@@ -56,6 +56,7 @@ enum hvqz_ret intcode_put(const uint32_t *v, size_t n, struct buf *out,
 	}
 	TRY_OUT(rans_table_from_counts(&table, counts, top + 1, TABLE_BITS,
 				       err));
+	buf_u8(out, CLASSES);
 	varint_put(out, top);
 	for (uint32_t s = 0; s <= top; s++)
 		bits_put_gamma(&bits, table.freq[s]);
@@ -72,14 +73,96 @@ out:
 	return ret;
 }
 
+/* Bits of all n numbers with Rice parameter r. */
+static uint64_t rice_bits(const uint32_t *v, size_t n, unsigned r)
+{
+	uint64_t bits = 0;
+
+	for (size_t i = 0; i < n; i++)
+		bits += v[i] >> r < ESCAPE ? (v[i] >> r) + 1 + r : ESCAPE + 32;
+	return bits;
+}
+
+static void put_rice(const uint32_t *v, size_t n, unsigned r, struct buf *out)
+{
+	struct bit_writer bits = {.out = out};
+
+	buf_u8(out, (uint8_t)r);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t zeros = v[i] >> r;
+
+		if (zeros >= ESCAPE) {
+			bits_put(&bits, 0, ESCAPE);
+			bits_put(&bits, v[i], 32);
+			continue;
+		}
+		bits_put(&bits, (uint32_t)1 << zeros, zeros + 1);
+		bits_put(&bits, v[i] & (((uint32_t)1 << r) - 1), r);
+	}
+	bits_flush(&bits);
+}
+
+enum hvqz_ret intcode_put(const uint32_t *v, size_t n, struct buf *out,
+			  struct hvqz_err *err)
+{
+	size_t before = out->len;
+	uint64_t best = UINT64_MAX;
+	unsigned best_r = 0;
+
+	if (!n)
+		return HVQZ_OK;
+	TRY(put_classes(v, n, out, err));
+	for (unsigned r = 0; r <= MAX_RICE; r++) {
+		uint64_t bits = rice_bits(v, n, r);
+
+		if (bits < best) {
+			best = bits;
+			best_r = r;
+		}
+	}
+	if ((best + 7) / 8 + 1 < out->len - before) {
+		out->len = before;
+		put_rice(v, n, best_r, out);
+	}
+	return buf_ok(out, err);
+}
+
 static enum hvqz_ret bad(const char *what, const char *why,
 			 struct hvqz_err *err)
 {
 	return hvqz_fail(err, HVQZ_DAMAGED, "%s: %s", what, why);
 }
 
-enum hvqz_ret intcode_get(struct cursor *c, uint32_t *v, size_t n,
-			  const char *what, struct hvqz_err *err)
+static enum hvqz_ret get_rice(struct cursor *c, unsigned r, uint32_t *v,
+			      size_t n, const char *what, struct hvqz_err *err)
+{
+	struct bit_reader bits = {.p = c->p, .end = c->end};
+
+	for (size_t i = 0; i < n && !bits.over; i++) {
+		uint32_t zeros = 0;
+
+		while (zeros < ESCAPE && !bits_get(&bits, 1) && !bits.over)
+			zeros++;
+		if (zeros == ESCAPE)
+			v[i] = bits_get(&bits, 32);
+		else
+			v[i] = zeros << r | bits_get(&bits, r);
+		/* One number has one code. */
+		if (zeros == ESCAPE && v[i] >> r < ESCAPE)
+			return bad(what, "a number with a needless escape",
+				   err);
+		if (zeros < ESCAPE && zeros > UINT32_MAX >> r)
+			return bad(what, "a number over 32 bits", err);
+	}
+	if (!bits_end(&bits))
+		return bad(what, "a list that is cut or padded with ones",
+			   err);
+	c->p = bits.p;
+	return HVQZ_OK;
+}
+
+static enum hvqz_ret get_classes(struct cursor *c, uint32_t *v, size_t n,
+				 const char *what, struct hvqz_err *err)
 {
 	uint16_t freq[N_CLASSES], *sym = NULL;
 	struct rans_table table = {0};
@@ -90,8 +173,6 @@ enum hvqz_ret intcode_get(struct cursor *c, uint32_t *v, size_t n,
 	bool valid;
 	enum hvqz_ret ret;
 
-	if (!n)
-		return HVQZ_OK;
 	if (!varint_get(c, &top) || top >= N_CLASSES)
 		return bad(what, "no frequency table", err);
 	bits = (struct bit_reader){.p = c->p, .end = c->end};
@@ -134,4 +215,17 @@ out:
 	rans_table_free(&table);
 	free(sym);
 	return ret;
+}
+
+enum hvqz_ret intcode_get(struct cursor *c, uint32_t *v, size_t n,
+			  const char *what, struct hvqz_err *err)
+{
+	uint8_t way;
+
+	if (!n)
+		return HVQZ_OK;
+	if (!cur_u8(c, &way) || (way != CLASSES && way > MAX_RICE))
+		return bad(what, "neither classes nor a Rice parameter", err);
+	return way == CLASSES ? get_classes(c, v, n, what, err)
+			      : get_rice(c, way, v, n, what, err);
 }

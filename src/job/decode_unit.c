@@ -37,23 +37,15 @@ void decode_unit_free(struct decode_unit *u)
 	*u = (struct decode_unit){0};
 }
 
-/* Make *p at least n bytes; the old content is not kept. */
-static enum hvqz_ret reserve(void *p, size_t *cap, size_t n,
-			     struct hvqz_err *err)
+/* At least n bytes in place of old, whose content is not kept. */
+static void *reserve(void *old, size_t *cap, size_t n)
 {
-	void *old, *new;
-
 	if (n <= *cap)
-		return HVQZ_OK;
-	memcpy(&old, p, sizeof(old));
+		return old;
 	free(old);
-	*cap = 0;
-	new = malloc(n);
-	memcpy(p, &new, sizeof(new));
-	if (!new)
-		return hvqz_nomem(err, n, "a chunk");
-	*cap = n;
-	return HVQZ_OK;
+	old = malloc(n);
+	*cap = old ? n : 0;
+	return old;
 }
 
 enum dtype restored_dtype(const struct container_info *info, size_t t,
@@ -73,8 +65,11 @@ static enum hvqz_ret convert(struct decode_unit *u, enum dtype from,
 	size_t n = u->head.raw_len / (dtype_bits(from) / 8);
 	size_t len = n * (dtype_bits(to) / 8);
 
-	TRY(reserve(&u->wide, &u->wide_cap, n * sizeof(float), err));
-	TRY(reserve(&u->conv, &u->conv_cap, len, err));
+	u->wide = reserve(u->wide, &u->wide_cap, n * sizeof(float));
+	u->conv = reserve(u->conv, &u->conv_cap, len);
+	if (!u->wide || !u->conv)
+		return hvqz_nomem(err, n * sizeof(float) + len,
+				  "converted rows");
 	/* Rows kept exactly because of a NaN or an infinity keep those. */
 	weights_widen(from, u->raw, n, u->wide);
 	weights_narrow_any(to, u->wide, n, u->conv);
@@ -113,7 +108,9 @@ enum hvqz_ret decode_unit_run(struct decode_unit *u,
 	struct hvqz_err why = {0};
 
 	TRY(container_check_payload(info, &u->head, u->payload.p, err));
-	TRY(reserve(&u->raw, &u->raw_cap, u->head.raw_len, err));
+	u->raw = reserve(u->raw, &u->raw_cap, u->head.raw_len);
+	if (!u->raw)
+		return hvqz_nomem(err, u->head.raw_len, "a chunk's rows");
 	if (!codec)
 		return hvqz_fail_tensor(err, HVQZ_UNSUPPORTED, t->name,
 					"codec %u is unknown to this version",

@@ -42,9 +42,9 @@ void model_free(struct model *m);
 
 /*
  * Append a tensor whose data follows the last one's. Copies name. Computes
- * n_elems and size. Fails (HVQZ_DAMAGED) on: unknown dtype, rank above 8, a
- * product or sum over 2^63, a sub-byte dtype that does not end on a byte, a
- * name that is empty or over 64 KiB.
+ * n_elems and size. HVQZ_DAMAGED: a product of dims × bits over 2^64, sizes
+ * that sum to over 2^63, a sub-byte dtype that does not end on a byte, a name
+ * that is empty or over 64 KiB. HVQZ_UNSUPPORTED: unknown dtype, rank above 8.
  */
 enum hvqz_ret model_add(struct model *m, const char *name, enum dtype dtype,
 			unsigned rank, const uint64_t *dim,
