@@ -10,15 +10,13 @@
  */
 #include "formats/container_internal.h"
 
-#include "base/bytes.h"
+#include "base/zframe.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <zstd.h>
 
 enum {
-	/* Our own levels never use a larger window, see pack_frame. */
-	MAX_WINDOW = 8 << 20,
 	WINDOW_LOG = 23,
 	FIRST_STEP = 64 << 10,
 	/* Above this, level 19 costs seconds and gains little. */
@@ -55,78 +53,6 @@ static enum hvqz_ret bad_frame(const char *what, const char *why,
 			       struct hvqz_err *err)
 {
 	return hvqz_fail(err, HVQZ_DAMAGED, "%s's zstd frame %s", what, why);
-}
-
-/* The frame header of p[n] against the rules above. */
-static enum hvqz_ret check_frame_header(const uint8_t *p, size_t n,
-					const char *what, uint64_t raw_len,
-					struct hvqz_err *err)
-{
-	static const uint8_t zstd_magic[4] = {0x28, 0xb5, 0x2f, 0xfd};
-	struct cursor c = {p, p + n};
-	const uint8_t *magic = cur_take(&c, 4);
-	uint8_t desc, wd, u8;
-	uint64_t window = 0, size;
-	uint16_t u16;
-	uint32_t u32;
-	bool single, whole;
-
-	if (!magic || memcmp(magic, zstd_magic, 4))
-		return bad_frame(what,
-				 "does not start as one (skippable "
-				 "frames are not allowed)",
-				 err);
-	if (!cur_u8(&c, &desc))
-		return bad_frame(what, "is truncated", err);
-	if (desc & 3)
-		return bad_frame(what, "asks for a dictionary", err);
-	if (desc & 4)
-		return bad_frame(what, "has a checksum of its own", err);
-	if (desc & 0x18)
-		return bad_frame(what, "sets reserved bits", err);
-	single = desc & 0x20;
-	if (!single) {
-		if (!cur_u8(&c, &wd))
-			return bad_frame(what, "is truncated", err);
-		/* At most 2^41 × 15/8: no overflow. */
-		window = (uint64_t)1 << (10 + (wd >> 3));
-		window += window / 8 * (wd & 7);
-	}
-	switch (desc >> 6) {
-	case 0:
-		if (!single)
-			return bad_frame(what, "has no content size", err);
-		whole = cur_u8(&c, &u8);
-		size = whole ? u8 : 0;
-		break;
-	case 1:
-		whole = cur_u16(&c, &u16);
-		size = whole ? u16 + 256u : 0;
-		break;
-	case 2:
-		whole = cur_u32(&c, &u32);
-		size = whole ? u32 : 0;
-		break;
-	default:
-		whole = cur_u64(&c, &size);
-		break;
-	}
-	if (!whole)
-		return bad_frame(what, "is truncated", err);
-	if (single)
-		window = size;
-	if (window > MAX_WINDOW)
-		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "%s's zstd frame has a window of %" PRIu64
-				 " bytes; the most is %d (8 MiB)",
-				 what, window, MAX_WINDOW);
-	if (size != raw_len)
-		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "%s's zstd frame has a content size of "
-				 "%" PRIu64 " bytes where %" PRIu64
-				 " are announced",
-				 what, size, raw_len);
-	return HVQZ_OK;
 }
 
 /* stored[n] to raw, at most raw_len bytes of it. */
@@ -190,11 +116,11 @@ enum hvqz_ret container_load_frame(struct source *src, const char *what,
 				what);
 		goto out;
 	}
-	TRY_OUT(check_frame_header(stored, n, what, raw_len, err));
+	TRY_OUT(zframe_check(stored, n, what, raw_len, err));
 	d = ZSTD_createDCtx();
 	if (!d || ZSTD_isError(ZSTD_DCtx_setParameter(d, ZSTD_d_windowLogMax,
 						      WINDOW_LOG))) {
-		ret = hvqz_nomem(err, MAX_WINDOW, "zstd");
+		ret = hvqz_nomem(err, ZFRAME_MAX_WINDOW, "zstd");
 		goto out;
 	}
 	ret = unpack(d, stored, n, what, raw_len, raw, err);

@@ -75,7 +75,7 @@ enum hvqz_ret container_read_tail(struct container_reader *r,
 	}
 	TRY_OUT(container_read_exact(r->src, end, sizeof(end), "the trailer",
 				     err));
-	TRY_OUT(container_get_trailer(end, &t, err));
+	TRY_OUT(container_get_trailer(end, r->src->off - r->base, &t, err));
 	TRY_OUT(trailer_says("the index's offset", t.index_off, off, err));
 	TRY_OUT(trailer_says("the index's length", t.index_len, len, err));
 	TRY_OUT(trailer_says("the number of chunks", t.n_chunks, r->at.n, err));
@@ -107,7 +107,7 @@ static enum hvqz_ret find_index(struct container_reader *r, uint64_t size,
 
 	TRY(source_seek(r->src, r->base + tail, err));
 	TRY(container_read_exact(r->src, end, sizeof(end), "the trailer", err));
-	TRY(container_get_trailer(end, t, err));
+	TRY(container_get_trailer(end, size, t, err));
 	TRY(trailer_says("the file's size", t->file_size, size, err));
 	TRY(trailer_says("the number of chunks", t->n_chunks, r->info->n_chunks,
 			 err));

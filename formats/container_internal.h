@@ -61,8 +61,9 @@ enum hvqz_ret container_get_index_head(const uint8_t *p,
 				       struct hvqz_err *err);
 
 void container_put_trailer(uint8_t *p, const struct trailer *t);
-enum hvqz_ret container_get_trailer(const uint8_t *p, struct trailer *t,
-				    struct hvqz_err *err);
+/* end: the offset at which the trailer ends, for the message. */
+enum hvqz_ret container_get_trailer(const uint8_t *p, uint64_t end,
+				    struct trailer *t, struct hvqz_err *err);
 
 /* ---- frames ---- */
 

@@ -256,13 +256,14 @@ void container_put_trailer(uint8_t *p, const struct trailer *t)
 	memcpy(p + 56, end_magic, CONTAINER_MAGIC_LEN);
 }
 
-enum hvqz_ret container_get_trailer(const uint8_t *p, struct trailer *t,
-				    struct hvqz_err *err)
+enum hvqz_ret container_get_trailer(const uint8_t *p, uint64_t end,
+				    struct trailer *t, struct hvqz_err *err)
 {
 	if (memcmp(p + 56, end_magic, CONTAINER_MAGIC_LEN))
 		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "no trailer where the file should end: it is "
-				 "truncated, or bytes follow its end");
+				 "no trailer in the last %d of %" PRIu64
+				 " bytes: the file is truncated, or bytes "
+				 "follow its end", CONTAINER_TRAILER_LEN, end);
 	if (!hash_ok(p, 48))
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "the trailer does not match its hash");

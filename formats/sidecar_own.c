@@ -388,7 +388,7 @@ enum hvqz_ret sidecar_own_read(struct source *src, struct sens_table *t,
 	struct ours o = {.t = t};
 	enum hvqz_ret ret;
 
-	snprintf(t->kind, sizeof(t->kind), "sidecar");
+	snprintf(t->kind, sizeof(t->kind), "hvqz");
 	TRY_OUT(safetensors_reader.head(src, &o.m, &o.state, err));
 	TRY_OUT(read_metadata(&o, err));
 	TRY_OUT(group(&o, notes, err));

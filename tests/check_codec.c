@@ -1,6 +1,8 @@
 /*
  * check_codec.c - entropy coders, k-means, and the codecs, slab by slab.
  */
+#define _GNU_SOURCE 1	/* memmem */
+
 #include "base/bytes.h"
 #include "base/half.h"
 #include "base/log2.h"
@@ -556,6 +558,45 @@ START_TEST(hasvq_takes_odd_slabs)
 }
 END_TEST
 
+/* Blocks that outliers cover wholly once found the padding cheapest. */
+START_TEST(covered_blocks_get_a_real_centroid)
+{
+	static const uint32_t ks[] = {2, 3, 17, 33, 100};
+
+	for (size_t i = 0; i < 5; i++)
+		for (uint32_t b = 1; b <= 2; b++) {
+			struct codec_settings set =
+				hasvq_settings(false, ks[i], b, 0.3);
+			struct sample s = make_sample(DTYPE_F16, 64, 65, 20);
+			struct codec_stats stats;
+			size_t len;
+
+			trip(&s, &set, NULL, &len, &stats);
+			free_sample(&s);
+		}
+}
+END_TEST
+
+/* Rows too large for the compact form's scales: kept exactly, no failure. */
+START_TEST(huge_rows_are_kept)
+{
+	struct codec_settings set = hasvq_settings(false, 2, 1, 0);
+	struct sample s = make_sample(DTYPE_F32, 64, 64, 21);
+	struct codec_stats stats;
+	size_t len;
+
+	for (size_t j = 0; j < 64; j++)
+		put_lef32(s.raw + 4 * j, ldexpf((float)(j + 1), 110));
+	for (int i = 0; i < 2; i++) {
+		ck_assert(trip(&s, &set, NULL, &len, &stats)->lossless);
+		ck_assert_mem_eq(s.raw, s.back, s.slab.raw_len);
+		set = hasvq_settings(false, 64, 4, 0.02);
+		put_lef32(s.raw + 40, 3.4e38f);
+	}
+	free_sample(&s);
+}
+END_TEST
+
 START_TEST(nan_and_infinity_are_kept)
 {
 	static const uint16_t odd[] = {0x7c00, 0xfc00, 0x7e01, 0xfdff};
@@ -733,6 +774,24 @@ static void huge_grid(struct hasvq *q, struct buf *p)
 	rebuild(q, p);
 }
 
+/* One more level announced than there are: the byte in front of the list. */
+static void hidden_level(struct hasvq *q, struct buf *p)
+{
+	struct buf list = {0};
+	uint32_t counts[64] = {0};
+	size_t n_blocks = q->n_rows * q->row_blocks;
+	uint8_t *at;
+
+	for (size_t i = 0; i < n_blocks; i++)
+		counts[q->idx[i] >> 1]++;
+	ck_assert_int_eq(hasvq_index_put(counts, q->k, q->idx, n_blocks, &list,
+					 &err), HVQZ_OK);
+	at = memmem(p->p, p->len, list.p, list.len);
+	ck_assert_ptr_nonnull(at);
+	++*at;
+	buf_free(&list);
+}
+
 static void unequal_frequencies(struct hasvq *q, struct buf *p)
 {
 	struct buf head = {0};
@@ -759,7 +818,7 @@ static void unequal_frequencies(struct hasvq *q, struct buf *p)
 
 static const struct bad_payload bad_payloads[] = {
 	{"unknown body", false, unknown_body, "unknown"},
-	{"unknown flag", false, unknown_flag, "out of range"},
+	{"unknown flag", false, unknown_flag, "unknown"},
 	{"block of 16", false, block_16, "out of range"},
 	{"no centroids", true, no_centroids, "out of range"},
 	{"index at K", true, index_too_high, "index 40 of"},
@@ -778,6 +837,7 @@ static const struct bad_payload bad_payloads[] = {
 	{"scale code", false, scale_code_outside, "scale code"},
 	{"zero step", false, zero_step, "step"},
 	{"overflowing centroid", false, huge_grid, "finite"},
+	{"hidden level", false, hidden_level, "do not go on"},
 	{"frequencies", false, unequal_frequencies, "do not sum"},
 };
 
@@ -895,6 +955,8 @@ int main(void)
 	tcase_add_test(codecs, outliers_are_exact_and_under_20_bits);
 	tcase_add_test(codecs, weighted_kmeans_beats_the_published_one);
 	tcase_add_test(codecs, hasvq_takes_odd_slabs);
+	tcase_add_test(codecs, covered_blocks_get_a_real_centroid);
+	tcase_add_test(codecs, huge_rows_are_kept);
 	tcase_add_test(codecs, nan_and_infinity_are_kept);
 	tcase_add_test(codecs, planes_restore_every_dtype);
 	tcase_add_test(codecs, scale_codes_are_nearest);

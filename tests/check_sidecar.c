@@ -214,7 +214,7 @@ START_TEST(our_fields)
 		      err.msg);
 	ck_assert_int_eq(w.n, 1);
 	ck_assert_ptr_nonnull(strstr(w.text, "2 tensors"));
-	ck_assert_str_eq(t.kind, "sidecar");
+	ck_assert_str_eq(t.kind, "hvqz");
 	ck_assert_str_eq(t.calibration, "a text");
 	ck_assert_uint_eq(t.n_tokens, 12);
 	ck_assert_uint_eq(t.hash, XXH3_64bits(b.p, b.len));

@@ -93,6 +93,19 @@ static const struct option_row *find_row(int code)
 	return NULL;
 }
 
+/* Do several long options begin with the word's "--xyz" or "--xyz=…"? */
+static bool is_ambiguous(const char *word)
+{
+	size_t len, n = 0;
+
+	if (strncmp(word, "--", 2) != 0)
+		return false;
+	len = strcspn(word + 2, "=");
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		n += strncmp(table[i].name, word + 2, len) == 0;
+	return n > 1;
+}
+
 /* getopt has met something it does not know. */
 static void complain(int result, const char *word)
 {
@@ -111,7 +124,8 @@ static void complain(int result, const char *word)
 		message_error(NULL, "unknown option '-%c'; try 'hvqz -h'",
 			      optopt);
 	else
-		message_error(NULL, "unknown option '%s'; try 'hvqz -h'",
+		message_error(NULL, "%s option '%s'; try 'hvqz -h'",
+			      is_ambiguous(word) ? "ambiguous" : "unknown",
 			      word);
 }
 
@@ -175,6 +189,39 @@ static void settle_codec(const struct parse *p, struct codec_settings *set)
 		set->codec = CODEC_PLANES;
 }
 
+static bool is_seen(const bool *seen, int code)
+{
+	return seen[find_row(code) - table];
+}
+
+/* Standard input gives its bytes once. */
+static bool check_stdin(const struct args *a)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->n_files; i++)
+		n += strcmp(a->files[i], "-") == 0;
+	for (size_t i = 0; i < a->n_sidecars; i++)
+		n += strcmp(a->sidecars[i], "-") == 0;
+	return n < 2 || REFUSE("standard input can be read once, and is "
+			       "wanted %zu times", n);
+}
+
+/* --lossless leaves nothing to quantize, unless --tensor says otherwise. */
+static bool check_lossless(const struct args *a, const bool *seen)
+{
+	static const int lossy[] = {OPT_PRESET, OPT_FAITHFUL, OPT_CENTROIDS,
+				    OPT_BLOCK, OPT_OUTLIERS};
+
+	if (!is_seen(seen, OPT_LOSSLESS) || a->encode.n_rules)
+		return true;
+	for (size_t i = 0; i < sizeof(lossy) / sizeof(*lossy); i++)
+		if (is_seen(seen, lossy[i]))
+			return REFUSE("--lossless and --%s exclude each other",
+				      find_row(lossy[i])->name);
+	return true;
+}
+
 /* Does everything that was said go together? */
 static bool check(const struct args *a, const bool *seen)
 {
@@ -193,10 +240,13 @@ static bool check(const struct args *a, const bool *seen)
 		return REFUSE("--rm is for an output beside its source, not "
 			      "for %s", a->output ? "-o" :
 			      a->to_stdout ? "-c" : "-n");
+	if (a->remove && a->no_sync)
+		return REFUSE("--rm waits until the result is on disk, which "
+			      "--no-sync does not");
 	if (writes && one_output && a->n_files > 1 && !a->encode.dry_run)
 		return REFUSE("%zu files cannot go into one output: a file "
 			      "holds one model", a->n_files);
-	return true;
+	return check_stdin(a) && check_lossless(a, seen);
 }
 
 /* unhvqz is hvqz -d, hvqzcat is hvqz -dc. */
@@ -225,6 +275,13 @@ enum args_result args_parse(struct args *args, int argc, char **argv)
 		return ARGS_BAD;
 	if (done)
 		return ARGS_DONE;
+	/* -c that only the program's name has said gives way to -o. */
+	if (args->output && !is_seen(seen, 'c'))
+		args->to_stdout = false;
+	if (args->output && strcmp(args->output, "-") == 0) {
+		args->output = NULL;
+		args->to_stdout = true;
+	}
 	settle_codec(&p, &args->encode.set);
 	return check(args, seen) ? ARGS_RUN : ARGS_BAD;
 }

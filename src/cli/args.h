@@ -40,7 +40,8 @@ struct args {
 
 	bool has_threads;		/* -T was given */
 	unsigned threads;		/* 0: not settled yet */
-	uint64_t memory;		/* -M; 0: no limit */
+	bool has_memory;		/* -M was given */
+	uint64_t memory;		/* 0: no limit */
 
 	int verbosity;			/* as message_setup() */
 	bool no_warn_status;		/* -Q */

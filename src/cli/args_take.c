@@ -144,9 +144,9 @@ bool take_coding(struct parse *p, int code, const char *arg)
 	case OPT_LOSSLESS:
 		return p->lossless = true;
 	case OPT_CENTROIDS:
-		if (!number_parse(arg, 2, 65536, &n))
+		if (!number_parse(arg, 2, HVQZ_MAX_CENTROIDS, &n))
 			return REFUSE("--centroids: '%s' is not a number from "
-				      "2 to 65536", arg);
+				      "2 to %d", arg, HVQZ_MAX_CENTROIDS);
 		p->centroids = (uint32_t)n;
 		return true;
 	case OPT_BLOCK:
@@ -235,7 +235,8 @@ bool take_talk(struct parse *p, int code, const char *arg)
 		a->threads = (unsigned)n;
 		return true;
 	case 'M':
-		return number_size(arg, 1, UINT64_MAX, &a->memory) ||
+		a->has_memory = true;
+		return number_size(arg, 0, UINT64_MAX, &a->memory) ||
 		       REFUSE("-M: '%s' is not a size such as 400M", arg);
 	case 'v':
 		a->verbosity = a->verbosity < 0 ? 1 : a->verbosity + 1;

@@ -19,7 +19,6 @@
 #include "cli/report.h"
 #include "cli/signals.h"
 #include "cli/suffix.h"
-#include "cli/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -56,9 +55,15 @@ static bool content_suits(struct in_file *in)
 	    (len && len < CONTAINER_MAGIC_LEN &&
 	     memcmp(p, container_magic, len) == 0))
 		return true;
-	if (format_detect(&in->src, &r, &err) != HVQZ_OK)
+	if (format_detect(&in->src, &r, &err) != HVQZ_OK) {
+		r = NULL;
+		/* What it is, not what else it is not. */
+		if (len && strncmp(err.msg, "this is ", 8) != 0)
+			*err.msg = '\0';
+	}
+	if (*err.msg)
 		message_error(in->name, "not a .hvqz file: %s", err.msg);
-	else if (r->bid(p, len) >= SURE)
+	else if (r && r->bid(p, len) >= SURE)
 		message_error(in->name, "not a .hvqz file: it is a %s model",
 			      r->name);
 	else
@@ -134,45 +139,6 @@ static enum hvqz_ret run(struct task *t, struct sink *out,
 	return job_decode(&t->env, &dec, src, out, &t->rep, err);
 }
 
-static bool over_limit(const struct task *t)
-{
-	char need[TEXT_LEN], limit[TEXT_LEN];
-
-	if (!t->args->memory || t->rep.memory <= t->args->memory)
-		return false;
-	message_error(t->in.name, "planned to need %s of memory with %u "
-		      "threads, the limit is %s: fewer threads (-T) or "
-		      "smaller chunks (--chunk) need less",
-		      text_memory(t->rep.memory, need), t->args->threads,
-		      text_memory(t->args->memory, limit));
-	return true;
-}
-
-/* Before a byte is coded, where the input can be read from twice. */
-static bool memory_suffices(struct task *t)
-{
-	struct encode_options opt = t->args->encode;
-	struct job_env quiet = {.n_threads = t->args->threads};
-	struct hvqz_err err = {0};
-	struct source *src = &t->in.src;
-	struct sink none;
-
-	if (!t->args->memory || t->args->mode != MODE_ENCODE ||
-	    !source_can_seek(src))
-		return true;
-	sink_init_null(&none);
-	opt.dry_run = true;
-	/* Its errors will come again, and be told, in the run itself. */
-	if (job_encode(&quiet, &opt, src, &none, &t->rep, &err) == HVQZ_OK &&
-	    over_limit(t))
-		return false;
-	t->rep = (struct job_report){0};
-	if (source_seek(src, 0, &err) == HVQZ_OK)
-		return true;
-	message_err(t->in.name, &err);
-	return false;
-}
-
 /* Run the job into out (NULL: a test); true when its result is to be used. */
 static bool work(struct task *t, struct sink *out)
 {
@@ -181,8 +147,6 @@ static bool work(struct task *t, struct sink *out)
 	double began = progress_clock();
 	enum hvqz_ret ret;
 
-	if (!memory_suffices(t))
-		return false;
 	progress_begin(a->progress, t->in.name,
 		       a->mode == MODE_EXTRACT ? SOURCE_SIZE_UNKNOWN
 					       : t->in.src.size);
@@ -193,9 +157,6 @@ static bool work(struct task *t, struct sink *out)
 		return false;
 	}
 	if (!in_unchanged(&t->in))
-		return false;
-	/* Known only now, but better late than never. */
-	if (a->mode != MODE_ENCODE && over_limit(t))
 		return false;
 	if (a->encode.dry_run)
 		report_plan(a, t->in.name, &t->rep);
@@ -234,6 +195,7 @@ void convert_file(const struct args *args, struct sens_table *sens,
 		return;
 	t.env = (struct job_env){
 		.n_threads = args->threads,
+		.memory_limit = args->memory,
 		.notes = {message_note, (void *)t.in.name},
 		.progress = progress_update,
 		.stopped = signals_stopped,

@@ -55,12 +55,12 @@ bool hardware_settle(struct args *args)
 	if (!args->has_threads)
 		args->threads = (unsigned)n;
 	n = 0;
-	if (memory && *memory && !number_size(memory, 1, UINT64_MAX, &n)) {
+	if (memory && *memory && !number_size(memory, 0, UINT64_MAX, &n)) {
 		message_error(NULL, "the environment's HVQZ_MEMLIMIT is '%s', "
 			      "not a size such as 400M", memory);
 		return false;
 	}
-	if (!args->memory)
+	if (!args->has_memory)
 		args->memory = n;
 	if (!args->threads)
 		args->threads = cores_allowed();

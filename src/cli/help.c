@@ -59,7 +59,7 @@ static const char coding[] =
 	"b=2, rho=2 %\n"
 	"      --faithful         HAS-VQ exactly as published\n"
 	"      --lossless         restore the file byte for byte\n"
-	"      --centroids K      codebook entries, 2 to 65536\n"
+	"      --centroids K      codebook entries, 2 to 16384\n"
 	"      --block B          weights a codebook entry stands for: 1, 2, 4 "
 	"or 8\n"
 	"      --outliers RHO     share of exact weights, 0 to 0.5 (or 1.5%)\n"
@@ -80,12 +80,13 @@ static const char coding[] =
 static const char decoding[] =
 	"\nDecoding:\n"
 	"      --dtype TYPE       restore lossy tensors as source (default), "
-	"f16, bf16, f32\n"
+	"f16, bf16\n"
+	"                         or f32\n"
 	"      --to FORMAT        format to restore: safetensors\n";
 
 static const char files[] =
 	"\nFiles:\n"
-	"  -o, --output FILE      write to FILE\n"
+	"  -o, --output FILE      write to FILE; - is standard output\n"
 	"  -c, --stdout           write to standard output\n"
 	"  -S, --suffix .SUF      suffix instead of .hvqz\n"
 	"  -k, --keep             keep the source (the default)\n"
@@ -98,7 +99,8 @@ static const char talk[] =
 	"\nResources and messages:\n"
 	"  -T, --threads N        0 (the default): all cores this process may "
 	"use\n"
-	"  -M, --memory SIZE      refuse a job planned to need more\n"
+	"  -M, --memory SIZE      refuse a job planned to need more; 0: no "
+	"limit\n"
 	"  -v, --verbose          say more; twice: still more\n"
 	"  -q, --quiet            no warnings; twice: no errors\n"
 	"  -Q, --no-warn          warnings do not make the exit status 2\n"

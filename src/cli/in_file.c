@@ -24,6 +24,11 @@ static bool refuse(struct in_file *in, const char *why)
 bool in_open(struct in_file *in, const char *path, unsigned flags)
 {
 	*in = (struct in_file){.path = path, .name = path};
+	if (!*path) {
+		in->fd = -1;
+		in->name = "''";
+		return refuse(in, "a file's name cannot be empty");
+	}
 	if (strcmp(path, "-") == 0) {
 		in->path = NULL;
 		in->name = "(stdin)";

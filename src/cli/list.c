@@ -54,6 +54,15 @@ static void cell_snr(struct table *t, bool is_hvqz, double signal,
 		table_cell(t, "exact");
 }
 
+/* "3.141", or "-" where there are no parameters to share the bits. */
+static void cell_bpp(struct table *t, uint64_t bytes, uint64_t n_params)
+{
+	if (n_params)
+		table_cell(t, "%.3f", listing_bpp(bytes, n_params));
+	else
+		table_cell(t, "-");
+}
+
 static void cells(struct table *t, const char *const *text)
 {
 	for (; *text; text++)
@@ -83,8 +92,7 @@ static void add_summary(struct list_sum *sum, const char *name,
 	cell_number(t, l->file_size);
 	table_cell(t, "%.2f", l->file_size ? (double)raw /
 					     (double)l->file_size : 0);
-	table_cell(t, "%.3f", listing_bpp(l->file_size,
-					  l->info.model.n_params));
+	cell_bpp(t, l->file_size, l->info.model.n_params);
 	cell_snr(t, l->is_hvqz, signal, noise);
 	table_cell(t, "%s", name);
 	sum->n_files++;
@@ -107,8 +115,7 @@ void list_end(const struct args *args, struct list_sum *sum)
 		cell_number(t, sum->stored);
 		table_cell(t, "%.2f", sum->stored ? (double)sum->raw /
 						    (double)sum->stored : 0);
-		table_cell(t, "%.3f", listing_bpp(sum->stored,
-						  sum->n_params));
+		cell_bpp(t, sum->stored, sum->n_params);
 		table_cell(t, "%s", "");
 		table_cell(t, "%zu files", sum->n_files);
 	}
@@ -147,7 +154,7 @@ static void add_tensor(struct table *t, const struct listing *l, size_t i)
 	table_cell(t, "%s", tensor_shape(x, shape, sizeof(shape)));
 	cell_codecs(t, l->t ? l->t[i].codecs : 0);
 	cell_number(t, stored);
-	table_cell(t, "%.3f", listing_bpp(stored, x->n_elems));
+	cell_bpp(t, stored, x->n_elems);
 	cell_snr(t, l->is_hvqz, l->t ? l->t[i].signal : 0,
 		 l->t ? l->t[i].noise : 0);
 }
@@ -168,42 +175,71 @@ static void add_totals(struct table *t, const struct listing *l)
 	for (int i = 0; i < 3; i++)
 		table_cell(t, "%s", "");
 	cell_number(t, rest);
-	table_cell(t, "%.3f", listing_bpp(rest, m->n_params));
+	cell_bpp(t, rest, m->n_params);
 	table_cell(t, "%s", "");
 	table_rule(t);
-	table_cell(t, "%zu tensors", m->n_tensors);
+	table_cell(t, "%zu tensor%s", m->n_tensors,
+		   m->n_tensors == 1 ? "" : "s");
 	table_cell(t, "%s", "");
 	table_cell(t, "%s", text_number(m->n_params, params));
 	table_cell(t, "%s", "");
 	cell_number(t, l->file_size);
-	table_cell(t, "%.3f", listing_bpp(l->file_size, m->n_params));
+	cell_bpp(t, l->file_size, m->n_params);
 	cell_snr(t, l->is_hvqz, signal, noise);
+}
+
+/* Tensors that do not come back exactly. */
+static size_t count_inexact(const struct listing *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; l->t && i < l->info.model.n_tensors; i++)
+		n += l->t[i].noise > 0;
+	return n;
+}
+
+/* Format, size and contents of the whole, as rows of a heading. */
+static void add_facts(struct table *t, const struct listing *l)
+{
+	const struct model *m = &l->info.model;
+	char a[TEXT_LEN], b[TEXT_LEN];
+
+	table_cell(t, "format");
+	if (l->is_hvqz)
+		table_cell(t, "hvqz %u.%u of %s", l->info.major,
+			   l->info.minor, m->format);
+	else
+		table_cell(t, "%s", m->format);
+	table_cell(t, "model");
+	text_number(m->n_tensors, a);
+	text_number(m->n_params, b);
+	if (l->is_hvqz)
+		table_cell(t, "%s parameters in %s tensor%s, %zu of them "
+			   "quantized", b, a, m->n_tensors == 1 ? "" : "s",
+			   count_inexact(l));
+	else
+		table_cell(t, "%s parameters in %s tensor%s", b, a,
+			   m->n_tensors == 1 ? "" : "s");
+	table_cell(t, "size");
+	text_number(l->file_size, a);
+	if (l->is_hvqz)
+		table_cell(t, "%s of %s bytes, %.2f %%", a,
+			   text_number(listing_raw(l), b),
+			   100.0 * (double)l->file_size /
+				   (double)listing_raw(l));
+	else
+		table_cell(t, "%s bytes", a);
 }
 
 static bool print_heading(const char *name, const struct listing *l)
 {
 	struct table t = {.columns = "ll"};
-	char raw[TEXT_LEN], stored[TEXT_LEN], masked[300];
+	char masked[4200];
 	bool good;
 
-	snprintf(masked, sizeof(masked), "%.280s", name);
+	snprintf(masked, sizeof(masked), "%.4190s", name);
 	puts(text_mask(masked));
-	if (l->is_hvqz) {
-		table_cell(&t, "format");
-		table_cell(&t, "hvqz %u.%u of %s", l->info.major,
-			   l->info.minor, l->info.model.format);
-		table_cell(&t, "size");
-		table_cell(&t, "%s of %s bytes (%.2f %%)",
-			   text_number(l->file_size, stored),
-			   text_number(listing_raw(l), raw),
-			   100.0 * (double)l->file_size /
-				   (double)listing_raw(l));
-	} else {
-		table_cell(&t, "format");
-		table_cell(&t, "%s", l->info.model.format);
-		table_cell(&t, "size");
-		table_cell(&t, "%s bytes", text_number(l->file_size, stored));
-	}
+	add_facts(&t, l);
 	for (size_t i = 0; i < l->info.n_notes; i++) {
 		table_cell(&t, "%s", l->info.notes[i].key);
 		table_cell(&t, "%s", l->info.notes[i].value);

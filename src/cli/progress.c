@@ -58,9 +58,16 @@ static void describe(char *to, size_t len, double at)
 			     100.0 * (double)now.in / (double)now.total,
 			     text_bytes(now.in, in),
 			     text_bytes(now.total, total));
-	n += snprintf(to + n, len - (size_t)n, ", %s out, %.1f MB/s",
-		      text_bytes(now.out, in), rate / 1e6);
-	if (now.total != SOURCE_SIZE_UNKNOWN && now.in && now.total > now.in)
+	if (!now.in) {
+		/* No rate yet; the first chunk may take its time. */
+		snprintf(to + n, len - (size_t)n, ", at the first chunk");
+		return;
+	}
+	if (now.out)
+		n += snprintf(to + n, len - (size_t)n, ", %s out",
+			      text_bytes(now.out, in));
+	n += snprintf(to + n, len - (size_t)n, ", %.1f MB/s", rate / 1e6);
+	if (now.total != SOURCE_SIZE_UNKNOWN && now.total > now.in)
 		n += snprintf(to + n, len - (size_t)n, ", %s left",
 			      text_duration((double)(now.total - now.in) /
 					    rate, left));

@@ -11,11 +11,11 @@
 #include <stdio.h>
 
 static void add_rate(char *to, size_t len, const struct job_report *rep,
-		     double seconds)
+		     bool extracts, double seconds)
 {
 	/* MB/s of the model's own bytes: comparable in both directions. */
-	uint64_t bytes = rep->in_bytes > rep->out_bytes ? rep->in_bytes
-							: rep->out_bytes;
+	uint64_t bytes = rep->in_bytes > rep->out_bytes && !extracts
+				 ? rep->in_bytes : rep->out_bytes;
 
 	snprintf(to, len, "%.2f s, %.1f MB/s", seconds,
 		 seconds > 0 ? (double)bytes / seconds / 1e6 : 0);
@@ -44,13 +44,17 @@ void report_done(const struct args *args, const char *file,
 {
 	char in[TEXT_LEN], out[TEXT_LEN], rate[80];
 
-	add_rate(rate, sizeof(rate), rep, seconds);
+	add_rate(rate, sizeof(rate), rep, args->mode == MODE_EXTRACT, seconds);
 	if (args->mode == MODE_ENCODE)
 		report_encoded(file, rep, rate);
 	else if (args->mode == MODE_TEST)
 		message_info(1, file, "good: %s bytes, %s chunks, %s",
 			     text_number(rep->in_bytes, in),
 			     text_number(rep->n_chunks, out), rate);
+	else if (args->mode == MODE_EXTRACT)
+		message_info(1, file, "%s parameters, %s bytes, %s",
+			     text_number(rep->n_params, in),
+			     text_number(rep->out_bytes, out), rate);
 	else
 		message_info(1, file, "%s -> %s bytes, %s",
 			     text_number(rep->in_bytes, in),
@@ -65,15 +69,17 @@ void report_done(const struct args *args, const char *file,
 void report_plan(const struct args *args, const char *file,
 		 const struct job_report *rep)
 {
-	char tensors[TEXT_LEN], params[TEXT_LEN], lossy[TEXT_LEN];
+	char bytes[TEXT_LEN], tensors[TEXT_LEN], params[TEXT_LEN];
+	char lossy[TEXT_LEN];
 	char chunks[TEXT_LEN], memory[TEXT_LEN], masked[4200];
 
 	snprintf(masked, sizeof(masked), "%.4190s", file);
-	printf("%s: %s tensors (%s lossy), %s parameters, %s chunks; %u "
-	       "threads, planned memory %s\n",
-	       text_mask(masked), text_number(rep->n_tensors, tensors),
-	       text_number(rep->n_lossy, lossy),
+	printf("%s: %s bytes, %s parameters, %s tensors (%s lossy), %s "
+	       "chunks; %u threads, planned memory %s\n",
+	       text_mask(masked), text_number(rep->in_bytes, bytes),
 	       text_number(rep->n_params, params),
+	       text_number(rep->n_tensors, tensors),
+	       text_number(rep->n_lossy, lossy),
 	       text_number(rep->n_chunks, chunks), args->threads,
 	       text_memory(rep->memory, memory));
 }

@@ -17,10 +17,9 @@
 
 enum {
 	GAP = 2,
-	NARROWEST = 24,		/* what is left of a cut first column */
+	WIDEST = 96,		/* a first column at most */
+	NARROWEST = 16,		/* a first column on a narrow terminal */
 };
-
-static const char cut_mark[] = "...";
 
 static bool add(struct table *t, char *cell)
 {
@@ -56,14 +55,16 @@ void table_rule(struct table *t)
 		t->failed |= !add(t, NULL);
 }
 
-/* Columns of the terminal on stdout; none: as many as it takes. */
+static const size_t NO_TERMINAL = (size_t)-1;
+
+/* Columns of the terminal on stdout. */
 static size_t available(void)
 {
 	struct winsize w;
 
 	if (!isatty(STDOUT_FILENO) ||
 	    ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) < 0 || !w.ws_col)
-		return (size_t)-1;
+		return NO_TERMINAL;
 	return w.ws_col;
 }
 
@@ -74,27 +75,6 @@ static size_t sum_widths(const size_t *width, size_t n_columns)
 	for (size_t i = 0; i < n_columns; i++)
 		sum += width[i];
 	return sum;
-}
-
-/*
- * A cell of more than width columns, without some behind its first quarter:
- * tensors' names differ more towards their end.
- */
-static void put_cut(const char *cell, size_t width)
-{
-	size_t keep = width - strlen(cut_mark), front = keep / 4;
-	size_t back = text_columns(cell) - (keep - front);
-	size_t at = 0;
-
-	for (const char *p = cell; *p; p++) {
-		bool starts = ((unsigned char)*p & 0xc0) != 0x80;
-
-		at += starts;
-		if (at <= front || at > back)
-			putchar(*p);
-		else if (at == front + 1 && starts)
-			fputs(cut_mark, stdout);
-	}
 }
 
 static void put_spaces(size_t n)
@@ -115,44 +95,58 @@ static void put_cell(const char *cell, char side, size_t width, bool last)
 	has = text_columns(cell);
 	if (side == 'r' && has < width)
 		put_spaces(width - has);
-	if (has > width)
-		put_cut(cell, width);
-	else
-		fputs(cell, stdout);
+	fputs(cell, stdout);
 	if (side == 'l' && has < width && !last)
 		put_spaces(width - has);
+}
+
+/*
+ * Every column as wide as its widest cell; in the first one, cells beyond
+ * reason do not count, and it is no wider than a terminal has room for.
+ */
+static void set_widths(const struct table *t, size_t n_columns, size_t indent,
+		       size_t room, size_t *width)
+{
+	size_t rest, most;
+
+	for (size_t i = 0; i < t->n_cells; i++) {
+		size_t n = t->cells[i] ? text_columns(t->cells[i]) : 0;
+		bool odd = i % n_columns == 0 && n > WIDEST;
+
+		if (n > width[i % n_columns] && !odd)
+			width[i % n_columns] = n;
+	}
+	if (room == NO_TERMINAL)
+		return;
+	rest = indent + sum_widths(width, n_columns) - width[0];
+	most = room > rest + NARROWEST ? room - rest : NARROWEST;
+	if (width[0] > most)
+		width[0] = most;
 }
 
 bool table_print(const struct table *t, size_t indent)
 {
 	size_t n_columns = strlen(t->columns), room = available();
-	size_t width[TABLE_MAX_COLUMNS] = {0}, wide;
+	size_t width[TABLE_MAX_COLUMNS] = {0};
 
 	if (t->failed)
 		return false;
+	set_widths(t, n_columns, indent, room, width);
 	for (size_t i = 0; i < t->n_cells; i++) {
-		size_t n = t->cells[i] ? text_columns(t->cells[i]) : 0;
-
-		if (n > width[i % n_columns])
-			width[i % n_columns] = n;
-	}
-	wide = indent + sum_widths(width, n_columns);
-	if (wide > room) {
-		size_t less = wide - room;
-
-		if (width[0] > less + NARROWEST)
-			width[0] -= less;
-		else if (width[0] > NARROWEST)
-			width[0] = NARROWEST;
-	}
-	for (size_t i = 0; i < t->n_cells; i++) {
+		const char *cell = t->cells[i];
 		size_t c = i % n_columns;
 		bool last = c == n_columns - 1;
 
 		/* No white space at the end of a line. */
-		if (!last || !t->cells[i] || *t->cells[i]) {
+		if (!last || !cell || *cell) {
 			put_spaces(c ? GAP : indent);
-			put_cell(t->cells[i], t->columns[c], width[c], last);
+			put_cell(cell, t->columns[c], width[c], last);
+		}
+		/* A name too long for a terminal gets a line of its own. */
+		if (!c && !last && room != NO_TERMINAL && cell &&
+		    text_columns(cell) > width[0]) {
+			putchar('\n');
+			put_spaces(indent + width[0]);
 		}
 		if (last)
 			putchar('\n');

@@ -2,7 +2,8 @@
  * table.h - aligned columns on standard output.
  *
  * Rows are gathered first, so that every column is as wide as its widest cell
- * and no wider.
+ * and no wider. Only the first column, which holds names, is kept from growing
+ * without end.
  */
 #ifndef CLI_TABLE_H
 #define CLI_TABLE_H
@@ -27,8 +28,9 @@ void table_cell(struct table *t, const char *fmt, ...)
 void table_rule(struct table *t);
 
 /*
- * Print every row behind indent spaces. On a terminal too narrow for it the
- * first column is cut. False: out of memory.
+ * Print every row behind indent spaces. A first cell that is too long stands on
+ * a line of its own on a terminal, and pushes its row to the right elsewhere,
+ * where every row is to be one line. False: out of memory.
  */
 bool table_print(const struct table *t, size_t indent);
 

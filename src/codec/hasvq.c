@@ -227,13 +227,17 @@ enum hvqz_ret hasvq_get(struct hasvq *q, const struct slab *slab,
 		return hvqz_fail(err, HVQZ_UNSUPPORTED,
 				 "hasvq body %u is unknown to this version",
 				 body);
-	if (flags > HASVQ_COMPACT || log_b > 3 || kind > HALF_BF16 || !q->k ||
+	if (flags & ~HASVQ_COMPACT)
+		return hvqz_fail(err, HVQZ_UNSUPPORTED,
+				 "hasvq flags %#x are unknown to this version",
+				 flags & ~HASVQ_COMPACT);
+	if (log_b > 3 || kind > (n_out ? HALF_BF16 : HALF_F16) || !q->k ||
 	    q->k > HVQZ_MAX_CENTROIDS || n_out > n_elems)
 		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "the payload's head is out of range: flags "
-				 "%u, block 2^%u, outlier kind %u, %" PRIu32
+				 "the payload's head is out of range: "
+				 "block 2^%u, outlier kind %u, %" PRIu32
 				 " centroids, %" PRIu32 " outliers of %" PRIu64
-				 " weights", flags, log_b, kind, q->k, n_out,
+				 " weights", log_b, kind, q->k, n_out,
 				 n_elems);
 	q->compact = flags & HASVQ_COMPACT;
 	q->b = 1u << log_b;

@@ -67,7 +67,7 @@ enum hvqz_ret hasvq_get(struct hasvq *q, const struct slab *slab,
 			const uint8_t *payload, size_t len,
 			struct hvqz_err *err);
 
-/* Row i of the reconstruction, n_cols numbers; without the outliers. */
+/* Row i of the reconstruction without outliers: row_blocks × b numbers. */
 void hasvq_row(const struct hasvq *q, size_t i, float *w);
 
 /*

@@ -16,6 +16,7 @@
 #include "codec/weights.h"
 #include "sense/decouple.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -77,7 +78,13 @@ static float row_max(const float *x, size_t n)
 	return max;
 }
 
-/* Stage 1. False when a scale does not fit F16 (plain form only). */
+/* The largest scale we store: 2^30. No weight matrix is near it. */
+#define MAX_SCALE_CODE (8 * (64 + 30))
+
+/*
+ * Stage 1. False when a row is too large: for F16 in the plain form, for the
+ * metric's single precision in the compact one.
+ */
 static bool scale_rows(struct encoder *e)
 {
 	struct hasvq *q = &e->q;
@@ -88,6 +95,8 @@ static bool scale_rows(struct encoder *e)
 		if (q->compact) {
 			q->code[i] = (uint16_t)hasvq_scale_code(
 				row_rms(x, q->n_cols));
+			if (q->code[i] > MAX_SCALE_CODE)
+				return false;
 			s = hasvq_scale(q->code[i]);
 			e->row_v[i] *= s * s;
 		} else {
@@ -122,8 +131,10 @@ static int by_count(const void *a, const void *b)
 /* The centroid of a number that kmeans_assign gave, whatever its sign. */
 static uint32_t centroid_of(const struct codebook *cb, uint32_t number)
 {
-	return cb->mirror && number >= cb->mirror ? number - cb->mirror
-						  : number;
+	if (cb->mirror && number >= cb->mirror)
+		number -= cb->mirror;
+	assert(number < cb->k);
+	return number;
 }
 
 /*

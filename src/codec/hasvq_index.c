@@ -104,28 +104,28 @@ enum hvqz_ret hasvq_index_get(struct cursor *c, uint32_t k, uint16_t *idx,
 {
 	struct rans_table table = {0};
 	uint32_t levels, at = 0, last = TOTAL + 1;
-	bool valid;
+	bool valid, good;
 	uint16_t *freq = malloc(k * sizeof(*freq));
 	enum hvqz_ret ret;
 
 	if (!freq)
 		return hvqz_nomem(err, k * sizeof(*freq), "index table");
-	if (!varint_get(c, &levels))
-		levels = 0;
-	for (uint32_t l = 0; l < levels; l++) {
-		uint32_t run, f;
+	good = varint_get(c, &levels);
+	while (good && levels) {
+		uint32_t run = 0, f = 0;
 
-		if (!varint_get(c, &run) || !varint_get(c, &f) || !run ||
-		    run > k - at || !f || f >= last)
-			break;
+		good = varint_get(c, &run) && varint_get(c, &f) && run &&
+		       run <= k - at && f && f < last;
+		levels--;
 		last = f;
-		while (run--)
+		while (good && run--)
 			freq[at++] = (uint16_t)f;
 	}
-	if (at != k) {
+	if (!good || at != k) {
 		ret = hvqz_fail(err, HVQZ_DAMAGED,
 				"the index frequencies describe %" PRIu32
-				" of %" PRIu32 " centroids", at, k);
+				" of %" PRIu32 " centroids and do not go on",
+				at, k);
 		goto out;
 	}
 	TRY_OUT(rans_table_from_freqs(&table, freq, k, HASVQ_INDEX_BITS,

@@ -23,13 +23,11 @@
  */
 #define MIN_SIZE 1.5f
 
-/* Does any outlier overflow F16? (F32 tensors only.) */
+/* BF16 for BF16 tensors, and for F32 outliers that F16 would make infinite. */
 static enum half_kind choose_kind(enum dtype dtype, const float *w, size_t n)
 {
-	if (dtype == DTYPE_BF16)
-		return HALF_BF16;
-	for (size_t i = 0; i < n && dtype == DTYPE_F32; i++)
-		if (fabsf(w[i]) >= 65504.0f)
+	for (size_t i = 0; i < n; i++)
+		if (dtype == DTYPE_BF16 || fabsf(w[i]) >= 65520.0f)
 			return HALF_BF16;
 	return HALF_F16;
 }

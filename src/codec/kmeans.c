@@ -44,6 +44,11 @@ static enum hvqz_ret codebook_alloc(struct codebook *cb, unsigned b,
 	}
 	for (size_t i = 0; i < k_pad * b; i++)
 		cb->cent[i] = KERNEL_FAR;
+	/* Padding must not win by price either: where nothing has weight, the
+	 * price alone decides. */
+	for (size_t i = 0; i < k_pad; i++)
+		if (i % (mirrored ? cb->mirror : k_pad) >= k)
+			cb->bits[i] = KERNEL_FAR;
 	return HVQZ_OK;
 }
 

@@ -14,6 +14,7 @@
 #include "codec/codec.h"
 
 #include "base/bytes.h"
+#include "base/zframe.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -25,7 +26,12 @@ enum {
 	PLANE_HEAD = 5,
 };
 
-static const int zstd_level[10] = {3, 1, 1, 2, 3, 3, 6, 9, 13, 19};
+/*
+ * An exponent plane has no repeats worth finding, only a skewed histogram: the
+ * middle levels trade good Huffman codes for bad matches (docs-5m, BF16: 1.90
+ * MB at level 1, 2.14 at 3, 1.98 at 11, 1.72 at 19).
+ */
+static const int zstd_level[10] = {1, 1, 1, 1, 1, 1, 1, 1, 16, 19};
 
 /* What a zstd compression context takes, generously. */
 static uint64_t zstd_memory(int effort)
@@ -125,19 +131,15 @@ static enum hvqz_ret get_plane(struct cursor *c, uint8_t *plane, size_t n,
 		memcpy(plane, p, n);
 		return HVQZ_OK;
 	}
-	if (kind != PLANE_ZSTD)
+	if (kind != PLANE_ZSTD || len >= n)
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "a byte plane of kind %u with %" PRIu32
 				 " bytes for %zu elements", kind, len, n);
-	if (ZSTD_getFrameContentSize(p, len) != n)
+	TRY(zframe_check(p, len, "a byte plane", n, err));
+	if (ZSTD_findFrameCompressedSize(p, len) != len)
 		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "a byte plane's zstd frame does not declare "
-				 "%zu bytes", n);
-	if (ZSTD_getDictID_fromFrame(p, len) ||
-	    ZSTD_findFrameCompressedSize(p, len) != len)
-		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "a byte plane's zstd frame needs a dictionary "
-				 "or does not end with its plane");
+				 "a byte plane's zstd frame does not end with "
+				 "its plane");
 	if (ZSTD_decompress(plane, n, p, len) != n)
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "a byte plane's zstd frame is broken");
@@ -173,11 +175,12 @@ static enum hvqz_ret decode(const struct codec_env *env,
 	enum hvqz_ret ret = HVQZ_OK;
 
 	(void)env;
-	if (!cur_u8(&c, &rotate) || rotate > 1 || !cur_u8(&c, &n_planes) ||
-	    n_planes != bytes)
+	if (!cur_u8(&c, &rotate) || !cur_u8(&c, &n_planes) ||
+	    rotate != is_float(slab->dtype) || n_planes != bytes)
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "the payload's head is not that of %u byte "
-				 "planes", bytes);
+				 "planes of %s", bytes,
+				 dtype_name(slab->dtype));
 	planes = malloc(slab->raw_len);
 	if (!planes)
 		return hvqz_nomem(err, slab->raw_len, "byte planes");

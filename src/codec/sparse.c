@@ -149,7 +149,7 @@ static enum hvqz_ret get_compact(struct sparse *s, const float *scale,
 
 	if (!v)
 		return hvqz_nomem(err, (uint64_t)s->n * 4, "the outliers");
-	if (!cur_f32(c, &typical) || !(typical >= 0) || !isfinite(typical)) {
+	if (!cur_f32(c, &typical) || signbit(typical) || !isfinite(typical)) {
 		ret = hvqz_fail(err, HVQZ_DAMAGED,
 				"the typical outlier's size is not a finite "
 				"number >= 0");

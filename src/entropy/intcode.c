@@ -181,9 +181,9 @@ static enum hvqz_ret get_classes(struct cursor *c, uint32_t *v, size_t n,
 
 		freq[s] = (uint16_t)(f <= 1 << TABLE_BITS ? f : 0xffff);
 	}
-	if (!bits_end(&bits))
-		return bad(what, "a frequency table that is cut or padded "
-			   "with ones", err);
+	if (!bits_end(&bits) || !freq[top])
+		return bad(what, "a frequency table that is cut, padded with "
+			   "ones, or too long", err);
 	c->p = bits.p;
 	TRY(rans_table_from_freqs(&table, freq, top + 1, TABLE_BITS, &valid,
 				  err));

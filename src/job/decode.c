@@ -113,10 +113,8 @@ static enum hvqz_ret run(struct decode_job *j, struct source *src,
 	j->rep->in_bytes = src->off;
 	for (size_t i = 0; i < j->info.model.n_tensors; i++)
 		j->rep->n_lossy += j->info.tensor_flags[i] & TENSOR_LOSSY;
-	/* A slot: payload and rows; what a codec needs besides is like rows. */
-	j->rep->memory = 4 * (uint64_t)j->info.model.head_len +
-			 (uint64_t)j->info.max_raw *
-				 (pipeline_slots(n) * 2 + n * 2);
+	TRY(decode_plan_memory(j->env, &j->info, j->opt->dtype,
+			       &j->rep->memory, err));
 	if (j->out) {
 		TRY(plan_output(j, err));
 		TRY(j->writer->head(j->state, j->out, err));

@@ -2,6 +2,7 @@
 #include "codec/weights.h"
 #include "job/job_internal.h"
 #include "kernels/kernels.h"
+#include "stream/pipeline.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -19,6 +20,46 @@ struct codec_env job_codec_env(const struct job_env *env)
 unsigned job_threads(const struct job_env *env)
 {
 	return env->n_threads ? env->n_threads : 1;
+}
+
+/* Mebibytes with as many decimals as a small figure needs to be one. */
+static int decimals(double mib)
+{
+	return mib < 1 ? 3 : mib < 100 ? 1 : 0;
+}
+
+enum hvqz_ret job_check_memory(const struct job_env *env, uint64_t need,
+			       const char *how_to_need_less,
+			       struct hvqz_err *err)
+{
+	double n = (double)need / (1 << 20);
+	double m = (double)env->memory_limit / (1 << 20);
+
+	if (!env->memory_limit || need <= env->memory_limit)
+		return HVQZ_OK;
+	return hvqz_fail(err, HVQZ_USAGE,
+			 "needs %.*f MiB, the limit is %.*f MiB; use %s%s",
+			 decimals(n), n, decimals(m), m,
+			 job_threads(env) > 1 ? "fewer threads (-T) or " : "",
+			 how_to_need_less);
+}
+
+enum hvqz_ret decode_plan_memory(const struct job_env *env,
+				 const struct container_info *info,
+				 enum dtype wanted, uint64_t *need,
+				 struct hvqz_err *err)
+{
+	uint64_t n = job_threads(env);
+	/* Payload and rows; 16-bit rows widened, and narrowed to F32. */
+	uint64_t slot = wanted ? 6 : 2;
+
+	/* What a codec needs besides is like rows. */
+	*need = 4 * (uint64_t)info->model.head_len +
+		(uint64_t)info->max_raw *
+			(pipeline_slots((unsigned)n) * slot + n * 2);
+	return job_check_memory(env, *need,
+				"smaller chunks when encoding (--chunk)",
+				err);
 }
 
 enum hvqz_ret job_poll(const struct job_env *env, struct hvqz_err *err)

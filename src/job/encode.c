@@ -242,7 +242,8 @@ static enum hvqz_ret prepare(struct encode_job *j, struct source *src,
 			 j->n_slots * 2 * (uint64_t)j->plan.max_raw +
 			 job_threads(j->env) *
 				 (j->plan.encode_memory + j->plan.max_raw);
-	return HVQZ_OK;
+	return job_check_memory(j->env, j->rep->memory,
+				"smaller chunks (--chunk)", err);
 }
 
 static enum hvqz_ret allocate(struct encode_job *j, struct hvqz_err *err)
@@ -305,6 +306,7 @@ enum hvqz_ret job_encode(const struct job_env *env,
 	TRY_OUT(prepare(&j, src, err));
 	if (opt->dry_run) {
 		rep->n_chunks = j.plan.n_chunks;
+		rep->in_bytes += j.info.model.data_size;
 		goto out;
 	}
 	TRY_OUT(allocate(&j, err));

@@ -159,8 +159,8 @@ static enum hvqz_ret check_rows(const struct tensor *t, uint64_t a, uint64_t b,
 	if (b > t->dim[0])
 		return hvqz_fail_tensor(err, HVQZ_USAGE, t->name,
 					"rows %" PRIu64 ":%" PRIu64
-					" are not all among its %" PRIu64, a,
-					b, t->dim[0]);
+					" are not all among its %" PRIu64
+					" rows", a, b, t->dim[0]);
 	if (t->n_elems / (t->dim[0] ? t->dim[0] : 1) * dtype_bits(t->dtype) % 8)
 		return hvqz_fail_tensor(err, HVQZ_USAGE, t->name,
 					"its rows end inside a byte and "
@@ -213,6 +213,8 @@ static enum hvqz_ret run(struct extract_job *j, struct source *src,
 
 	TRY(container_read_head(&j->reader, src, &j->info, err));
 	TRY(choose(j, err));
+	TRY(decode_plan_memory(j->env, &j->info, j->opt->dtype,
+			       &j->rep->memory, err));
 	j->indexed = source_can_seek(src) &&
 		     source_left(src) != SOURCE_SIZE_UNKNOWN;
 	if (j->indexed)

@@ -15,6 +15,11 @@
 /* What every job needs from its caller; zero is a good default for all. */
 struct job_env {
 	unsigned n_threads;	/* workers; 0 counts as 1 */
+	/*
+	 * A job planned to need more bytes than this is HVQZ_USAGE before it
+	 * allocates or writes anything large; 0: no limit.
+	 */
+	uint64_t memory_limit;
 	struct hvqz_notes notes;
 	/*
 	 * Called on the job's own thread after every chunk: bytes taken in so

@@ -10,6 +10,11 @@
 struct codec_env job_codec_env(const struct job_env *env);
 unsigned job_threads(const struct job_env *env);
 
+/* HVQZ_USAGE when the job is planned to need more than its caller allows. */
+enum hvqz_ret job_check_memory(const struct job_env *env, uint64_t need,
+			       const char *how_to_need_less,
+			       struct hvqz_err *err);
+
 /* HVQZ_STOPPED when the caller wants the job to end. */
 enum hvqz_ret job_poll(const struct job_env *env, struct hvqz_err *err);
 
@@ -31,6 +36,15 @@ struct decode_unit {
 	bool bad;		/* damaged, see err (testing only) */
 	struct hvqz_err err;
 };
+
+/*
+ * Planned peak of decoding with lossy tensors restored in dtype `wanted`, held
+ * against the caller's limit.
+ */
+enum hvqz_ret decode_plan_memory(const struct job_env *env,
+				 const struct container_info *info,
+				 enum dtype wanted, uint64_t *need,
+				 struct hvqz_err *err);
 
 void decode_unit_free(struct decode_unit *u);
 

@@ -68,6 +68,7 @@ static enum hvqz_ret apply_word(struct codec_settings *set, const char *word,
 		set->codec = CODEC_HASVQ;
 		set->faithful = true;
 	} else if (!strncmp(word, "k=", 2)) {
+		set->codec = CODEC_HASVQ;
 		if (!parse_u32(word + 2, 2, HVQZ_MAX_CENTROIDS,
 			       &set->centroids))
 			return hvqz_fail(err, HVQZ_USAGE,
@@ -75,12 +76,14 @@ static enum hvqz_ret apply_word(struct codec_settings *set, const char *word,
 					 "from 2 to %d", word,
 					 HVQZ_MAX_CENTROIDS);
 	} else if (!strncmp(word, "b=", 2)) {
+		set->codec = CODEC_HASVQ;
 		if (!parse_u32(word + 2, 1, 8, &b) || (b & (b - 1)))
 			return hvqz_fail(err, HVQZ_USAGE,
 					 "'%s': a block is 1, 2, 4 or 8 "
 					 "weights", word);
 		set->block = b;
 	} else if (!strncmp(word, "rho=", 4)) {
+		set->codec = CODEC_HASVQ;
 		if (!parse_share(word + 4, &set->outliers))
 			return hvqz_fail(err, HVQZ_USAGE,
 					 "'%s': the share of outliers is a "

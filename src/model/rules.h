@@ -6,7 +6,7 @@
  *	lossless | raw		the codec
  *	kmeans | mid | high	HAS-VQ; with the paper's preset
  *	faithful		HAS-VQ exactly as published
- *	k=N  b=N  rho=X		centroids, block, share of outliers
+ *	k=N  b=N  rho=X		HAS-VQ with these centroids, block, outliers
  */
 #ifndef MODEL_RULES_H
 #define MODEL_RULES_H

@@ -29,7 +29,7 @@ struct sens {
 struct sens_table {
 	struct sens *v;		/* owned; sorted by name */
 	size_t n;
-	char kind[24];		/* "sidecar", "imatrix.dat", "imatrix.gguf" */
+	char kind[24];		/* "hvqz", "imatrix.dat", "imatrix.gguf" */
 	char *calibration;	/* what it was made from, or NULL; owned */
 	uint64_t n_tokens;	/* 0 when unknown */
 	uint64_t hash;		/* XXH3-64 of the sidecar file */

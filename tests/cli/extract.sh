@@ -38,11 +38,16 @@ tail -c "$end" whole | tail -c +$((100 * row * 2 + 1)) | head -c $n >want
 tail -c $n rows >got
 same want got
 
+# -v says what was taken, not how far into the file that was.
+status 0 hvqz -v -x model.norm.weight -o norm m.hvqz
+says "hvqz: m.hvqz: 128 parameters, $(wc -c <norm) bytes, "
+
 # What cannot be had.
 status 1 hvqz -x 'no.such.*' -o none m.hvqz
 says "no.such.*"
 absent none
 status 1 hvqz -x $w --rows 0:1000000 -o none m.hvqz
+says "tensor '$w': rows 0:1000000 are not all among its 1024 rows"
 absent none
 status 1 hvqz -x '*' "$MODEL"
 says "not a .hvqz file"

@@ -100,6 +100,14 @@ status 1 hvqz -dc page.safetensors
 says "HTML"
 absent page.safetensors.hvqz
 
+status 1 hvqz -dc /dev/zero
+says "not a .hvqz file: its first bytes are not those of one"
+tail -c 1000 "$MODEL" >bytes
+status 1 hvqz -t bytes
+says "not a .hvqz file: its first bytes are not those of one"
+status 1 hvqz ''
+says "hvqz: '': a file's name cannot be empty"
+
 # Directories, missing files, an error amid others.
 status 1 hvqz sub
 says "is a directory"

@@ -29,6 +29,8 @@ same file pipe
 status 0 hvqz -lv m.safetensors.hvqz >page
 grep -q 'model.embed_tokens.weight .*F16 .*hasvq' page ||
 	fail "-lv does not show the embedding"
+grep -q '^  model     1,312,384 parameters in 56 tensors, .* quantized$' page ||
+	fail "-lv has no line of the whole model"
 grep -q ' $' page && fail "white space at the end of a line"
 commas() {
 	echo "$1" | sed -e :a -e 's/^\([0-9]*[0-9]\)\([0-9]\{3\}\)/\1,\2/;ta'
@@ -36,6 +38,41 @@ commas() {
 grep -q "tensors .*$(commas "$size") " page || fail "no total of $size bytes"
 status 0 hvqz -lv exact.hvqz m.safetensors >/dev/null
 silent
+
+# Odd tensors: control characters, a name beyond reason, nothing in it.
+long=$(printf '%0200d' 0)
+head='{"ctl\u001b[2J":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},'
+head=$head'"'$long'":{"dtype":"F16","shape":[],"data_offsets":[4,6]},'
+head=$head'"none":{"dtype":"F16","shape":[0,3],"data_offsets":[6,6]}}'
+{
+	# shellcheck disable=SC2059 # the format is the bytes
+	printf "$(printf '\\%03o\\%03o\\0\\0\\0\\0\\0\\0' \
+		$((${#head} % 256)) $((${#head} / 256)))"
+	printf '%s' "$head"
+	printf '123456'
+} >odd.safetensors
+status 0 hvqz odd.safetensors
+silent
+status 0 hvqz -lv odd.safetensors.hvqz >page
+grep -q '^  ctl?\[2J  *F16    \[2\] ' page || fail "a name is not masked"
+grep -q "^  $long  F16    \[\] " page || fail "a long name is not whole"
+grep -q '^  none  *F16    \[0, 3\]  -  *0  *-  *exact$' page ||
+	fail "an empty tensor is not shown as one"
+[ "$(awk 'length($0) > 90' page | wc -l)" -eq 1 ] ||
+	fail "a long name makes other lines long"
+status 0 hvqz -d -o odd.back odd.safetensors.hvqz
+same odd.back odd.safetensors
+status 0 hvqz -x none -o one odd.safetensors.hvqz
+hvqz -lv one | grep -q '^  1 tensor  ' || fail "one tensor is not '1 tensor'"
+
+# On a narrow terminal a long name has its own line, and none is cut.
+if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
+	script -qec "stty cols 80; '$HVQZ' -lv m.safetensors.hvqz" /dev/null \
+		</dev/null | tr -d '\r' >narrow
+	[ -z "$(awk 'length($0) > 80' narrow)" ] || fail "wider than 80 columns"
+	grep -qx '  model.layers.3.post_attention_layernorm.weight' narrow ||
+		fail "a long name is cut"
+fi
 
 # JSON: one object a line.
 status 0 hvqz -l --json m.safetensors.hvqz m.safetensors >json

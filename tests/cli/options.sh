@@ -9,6 +9,8 @@ status 0 hvqz -H >long
 status 0 hvqz --version >out
 grep -q '^hvqz ' out || fail "-V prints no version"
 
+[ -z "$(awk 'length($0) > 80' long)" ] || fail "-H is wider than 80 columns"
+
 # Every option of the table is in the long help.
 for o in encode decode test list extract json rows dtype to dry-run preset \
 	faithful lossless centroids block outliers sidecar tensor chunk \
@@ -28,12 +30,15 @@ refuse() {
 }
 refuse "unknown option '--quality'" --quality 3
 refuse "unknown option '--bpp=3'" --bpp=3
+refuse "ambiguous option '--no'" --no
+refuse "ambiguous option '--c=3'" --c=3
 refuse "unknown option '-y'" -y
 refuse "unknown option '-y'" -ky
 refuse "--keep takes no argument" --keep=now
 refuse "--centroids: '1'" --centroids 1
 refuse "--centroids: '0x10'" --centroids 0x10
-refuse "--centroids: '65537'" --centroids 65537
+refuse "--centroids: '16385' is not a number from 2 to 16384" \
+	--centroids 16385
 refuse "--block: '3'" --block 3
 refuse "--outliers: '0.6'" --outliers 0.6
 refuse "--outliers: 'nan'" --outliers nan
@@ -60,6 +65,12 @@ refuse "--rm has no meaning with -t" -t --rm
 refuse "--rm has no meaning with -l" -l --rm
 refuse "--rm" --rm -c
 refuse "--rm" --rm -o x
+refuse "--rm waits until the result is on disk" --rm --no-sync
+refuse "--lossless and --preset exclude each other" --lossless --preset mid
+refuse "--lossless and --faithful" --faithful --lossless
+refuse "--lossless and --centroids" --centroids 64 --lossless
+refuse "standard input can be read once, and is wanted 2 times" - -n -
+refuse "standard input can be read once" --sidecar - -
 refuse "-c and -o" -c -o x
 refuse "two outputs" -o x -o y
 refuse "2 files" -c m.safetensors
@@ -74,13 +85,38 @@ status 1 env HVQZ_THREADS=many "$HVQZ" m.safetensors
 says "HVQZ_THREADS is 'many'"
 status 1 env HVQZ_MEMLIMIT=-1 "$HVQZ" m.safetensors
 says "HVQZ_MEMLIMIT is '-1'"
-status 1 env HVQZ_MEMLIMIT=1K "$HVQZ" --lossless m.safetensors
-says "the limit is 1.0 KiB"
-absent m.safetensors.hvqz
 status 0 hvqz --lossless -T1 -c m.safetensors >a
 status 0 env HVQZ_THREADS=3 HVQZ_MEMLIMIT=64G "$HVQZ" --lossless -c \
 	m.safetensors >b
 same a b
+
+# The memory limit: known before a byte is written, whatever comes in how.
+limit="the limit is 1.0 MiB; use fewer threads (-T) or smaller chunks"
+status 1 env HVQZ_MEMLIMIT=1M "$HVQZ" --lossless -T2 m.safetensors
+says "needs "
+says "$limit (--chunk)"
+absent m.safetensors.hvqz
+status 1 hvqz -M1M -T2 <m.safetensors >out
+says "hvqz: (stdin): needs "
+says "$limit"
+[ ! -s out ] || fail "output in spite of the memory limit"
+for mode in -d "-x *" -t "-d --dtype f32"; do
+	# shellcheck disable=SC2086 # words are wanted
+	set -f
+	# shellcheck disable=SC2086
+	status 1 hvqz $mode -M1M -T2 <a >out
+	set +f
+	says "$limit when encoding"
+	[ ! -s out ] || fail "output in spite of the memory limit"
+done
+status 1 hvqz -M1K -T1 -d <a
+says "the limit is 0.001 MiB; use smaller chunks when encoding (--chunk)"
+status 1 hvqz -n -M1M -T2 m.safetensors
+says "$limit"
+status 0 hvqz -M64G -l a >out
+status 0 env HVQZ_MEMLIMIT=1M "$HVQZ" -M0 -d <a >out
+same out "$MODEL"
+status 0 env HVQZ_MEMLIMIT=0 "$HVQZ" -d <a >out
 
 # The last mode wins; joined short options; options behind files; "--".
 status 0 hvqz -d -z --lossless -kfT2 m.safetensors
@@ -96,6 +132,13 @@ ln -s "$HVQZ" unhvqz
 ln -s "$HVQZ" hvqzcat
 status 0 ./hvqzcat m.safetensors.hvqz >out
 same out "$MODEL"
+status 0 ./hvqzcat -o cat.out m.safetensors.hvqz
+same cat.out "$MODEL"
+status 1 ./hvqzcat -c -o cat.out m.safetensors.hvqz
+says "-c and -o"
+status 0 hvqz -d -o - m.safetensors.hvqz >out
+same out "$MODEL"
+absent ./-
 rm m.safetensors
 status 0 ./unhvqz m.safetensors.hvqz
 same m.safetensors "$MODEL"

@@ -69,9 +69,27 @@ status 0 hvqz -d --dtype source --to safetensors <plain >narrow
 status 0 hvqz -d <plain >narrow2
 same narrow narrow2
 
+# NaN and infinity: kept exactly, with a warning that makes the status 2.
+status 0 hvqz --lossless -o exact "$MODEL"
+head -c 8000 "$MODEL" >nan
+printf '\377\177\0\174' >>nan
+tail -c +8005 "$MODEL" >>nan
+status 2 hvqz -1 --centroids 64 -c nan >nan.hvqz
+says "hvqz: nan: tensor 'model.embed_tokens.weight': rows 0 to "
+says " hold NaN or infinity and are kept exactly"
+status 0 hvqz -Q -1 --centroids 64 -c nan >nan2.hvqz
+same nan.hvqz nan2.hvqz
+status 2 hvqz -q -1 --centroids 64 -c nan >nan2.hvqz
+silent
+status 0 hvqz -x model.embed_tokens.weight -o nan.a nan.hvqz
+status 0 hvqz --lossless -o nan.exact nan
+silent
+status 0 hvqz -x model.embed_tokens.weight -o nan.b nan.exact
+same nan.a nan.b
+
 # A plan only.
 status 0 hvqz -n m.safetensors m.safetensors >plan
-grep -q 'planned memory' plan || fail "-n shows no plan"
+grep -q '^m.safetensors: 2,630,704 bytes, .*planned memory' plan || fail "-n shows no plan"
 [ "$(wc -l <plan)" -eq 2 ] || fail "-n does not print a line a file"
 
 # -v: what became of it.

@@ -46,7 +46,8 @@ done
 case $(stat -c %a "$found") in 600) ;; *) fail "temporary not private" ;; esac
 kill -USR1 $pid
 sleep 0.6
-grep -q "hvqz: fifo: .*MB/s" err || fail "SIGUSR1 shows nothing"
+grep -q "hvqz: fifo: 0 bytes in, at the first chunk" err ||
+	fail "SIGUSR1 shows nothing"
 kill -TERM $pid
 wait $pid 2>/dev/null
 got=$?
@@ -55,6 +56,38 @@ kill $feeder
 [ "$(cat out)" = old ] || fail "the old target was touched"
 no_traces
 rm fifo out
+
+# The same amid the encoding itself, where a chunk takes long.
+echo old >m.safetensors.hvqz
+"$HVQZ" -9 -f m.safetensors 2>err &
+pid=$!
+running $pid
+kill -USR1 $pid
+sleep 0.4
+kill -TERM $pid
+wait $pid 2>/dev/null
+got=$?
+[ $got -eq 143 ] || fail "status $got after SIGTERM amid encoding"
+grep -q '^hvqz: m.safetensors: .* of 2.6 MB, ' err ||
+	fail "SIGUSR1 shows nothing amid encoding"
+grep -q ' 0 bytes of .*MB/s' err && fail "a rate before there is one"
+[ "$(cat m.safetensors.hvqz)" = old ] || fail "the old target was touched"
+no_traces
+rm m.safetensors.hvqz
+
+# The terminal's signal, which a shell lets background jobs ignore.
+if env --default-signal=INT true 2>/dev/null; then
+	env --default-signal=INT "$HVQZ" -9 m.safetensors 2>err &
+	pid=$!
+	running $pid
+	kill -INT $pid
+	wait $pid 2>/dev/null
+	got=$?
+	[ $got -eq 130 ] || fail "status $got after SIGINT"
+	silent
+	absent m.safetensors.hvqz
+	no_traces
+fi
 
 # A reader that blocks: a signal still gets through.
 mkfifo fifo
@@ -118,7 +151,7 @@ says "moving: changed while it was being read"
 # Progress when asked, and not when not.
 status 0 hvqz -f --lossless m.safetensors
 silent
-{ head -c 100000 good; sleep 2.5; tail -c +100001 good; } |
+{ head -c 1000000 good; sleep 2.5; tail -c +1000001 good; } |
 	hvqz -d --progress plain >out 2>err || fail "decoding slowly"
 same out "$MODEL"
 says "(stdin): "
