@@ -123,7 +123,6 @@ static void store_codebook(struct encoder *e, struct codebook *cb)
 			else
 				*c = f32_from_f16(f16_from_f32(*c));
 		}
-	codebook_mirror(cb);
 }
 
 enum hvqz_ret body_train(struct encoder *e, uint32_t k, unsigned iterations,

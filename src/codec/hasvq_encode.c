@@ -128,15 +128,6 @@ static int by_count(const void *a, const void *b)
 	return x->k < y->k ? -1 : 1;
 }
 
-/* The centroid of a number that kmeans_assign gave, whatever its sign. */
-static uint32_t centroid_of(const struct codebook *cb, uint32_t number)
-{
-	if (cb->mirror && number >= cb->mirror)
-		number -= cb->mirror;
-	assert(number < cb->k);
-	return number;
-}
-
 /*
  * Move codebook and indices into q. In the compact form centroids stand by
  * falling count, and the unused ones are gone. counts: [cb->k].
@@ -159,8 +150,10 @@ static enum hvqz_ret settle(struct encoder *e, const struct codebook *cb,
 	}
 	for (uint32_t k = 0; k < cb->k; k++)
 		order[k].k = k;
-	for (size_t i = 0; i < n_blocks; i++)
-		order[centroid_of(cb, e->idx[i])].count++;
+	for (size_t i = 0; i < n_blocks; i++) {
+		assert(codebook_centroid(cb, e->idx[i]) < cb->k);
+		order[codebook_centroid(cb, e->idx[i])].count++;
+	}
 	if (q->compact)
 		qsort(order, cb->k, sizeof(*order), by_count);
 	for (q->k = 0; q->k < cb->k; q->k++) {
@@ -180,8 +173,8 @@ static enum hvqz_ret settle(struct encoder *e, const struct codebook *cb,
 		}
 	}
 	for (size_t i = 0; i < n_blocks; i++)
-		q->idx[i] = hasvq_index(to[centroid_of(cb, e->idx[i])],
-					cb->mirror && e->idx[i] >= cb->mirror);
+		q->idx[i] = hasvq_index(to[codebook_centroid(cb, e->idx[i])],
+					codebook_negative(cb, e->idx[i]));
 	ret = HVQZ_OK;
 out:
 	free(order);

@@ -32,9 +32,8 @@ static enum hvqz_ret codebook_alloc(struct codebook *cb, unsigned b,
 {
 	size_t k_pad = (k + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD;
 
-	*cb = (struct codebook){.b = b, .k = k};
-	cb->mirror = mirrored ? (uint32_t)k_pad : 0;
-	cb->k_pad = k_pad = mirrored ? 2 * k_pad : k_pad;
+	*cb = (struct codebook){
+		.b = b, .k = k, .k_pad = k_pad, .mirrored = mirrored};
 	cb->cent = malloc(k_pad * b * sizeof(float));
 	cb->bits = calloc(k_pad, sizeof(float));
 	if (!cb->cent || !cb->bits) {
@@ -46,22 +45,9 @@ static enum hvqz_ret codebook_alloc(struct codebook *cb, unsigned b,
 		cb->cent[i] = KERNEL_FAR;
 	/* Padding must not win by price either: where nothing has weight, the
 	 * price alone decides. */
-	for (size_t i = 0; i < k_pad; i++)
-		if (i % (mirrored ? cb->mirror : k_pad) >= k)
-			cb->bits[i] = KERNEL_FAR;
+	for (size_t i = k; i < k_pad; i++)
+		cb->bits[i] = KERNEL_FAR;
 	return HVQZ_OK;
-}
-
-void codebook_mirror(struct codebook *cb)
-{
-	if (!cb->mirror)
-		return;
-	for (unsigned d = 0; d < cb->b; d++)
-		for (uint32_t k = 0; k < cb->k; k++)
-			cb->cent[d * cb->k_pad + cb->mirror + k] =
-				-cb->cent[d * cb->k_pad + k];
-	for (uint32_t k = 0; k < cb->k; k++)
-		cb->bits[cb->mirror + k] = cb->bits[k];
 }
 
 static void set_centroid(struct codebook *cb, uint32_t k, const float *x)
@@ -84,9 +70,10 @@ enum hvqz_ret kmeans_assign(const struct codec_env *env,
 			return hvqz_fail(err, HVQZ_STOPPED, "stopped");
 		for (size_t i = 0; i < n; i++)
 			lam[i] = (float)cb->lambda / pts->v[p + i];
-		env->kern->nearest(pts->x + p * cb->b, pts->u + p * cb->b,
-				   lam, n, cb->b, cb->cent, cb->bits,
-				   cb->k_pad, idx + p);
+		(cb->mirrored ? env->kern->nearest_mirrored
+			      : env->kern->nearest)(
+			pts->x + p * cb->b, pts->u + p * cb->b, lam, n, cb->b,
+			cb->cent, cb->bits, cb->k_pad, idx + p);
 	}
 	return HVQZ_OK;
 }
@@ -128,13 +115,9 @@ static void gather(struct training *t, struct codebook *cb, double *weighted)
 	*weighted = 0;
 	for (size_t p = 0; p < pts->n; p++) {
 		const float *x = pts->x + p * b, *u = pts->u + p * b;
-		uint32_t k = t->idx[p];
-		double sign = 1;
+		uint32_t k = codebook_centroid(cb, t->idx[p]);
+		double sign = codebook_negative(cb, t->idx[p]) ? -1 : 1;
 
-		if (cb->mirror && k >= cb->mirror) {
-			k -= cb->mirror;
-			sign = -1;
-		}
 		t->count[k]++;
 		for (unsigned d = 0; d < b; d++) {
 			double w = (double)pts->v[p] * u[d];
@@ -208,7 +191,6 @@ enum hvqz_ret kmeans_train(const struct codec_env *env,
 	}
 	TRY_OUT(codebook_alloc(cb, pts->b, k, set->mirrored, err));
 	TRY_OUT(start(&t, cb, err));
-	codebook_mirror(cb);
 	for (unsigned i = 0; i < set->iterations; i++) {
 		bool last = i + 1 == set->iterations;
 		double weighted;
@@ -221,8 +203,7 @@ enum hvqz_ret kmeans_train(const struct codec_env *env,
 			cb->lambda = set->mu * 1.3862943611198906 * weighted;
 			price(&t, cb);
 		}
-		codebook_mirror(cb);
-	}
+		}
 	ret = HVQZ_OK;
 out:
 	free(t.idx);

@@ -28,14 +28,14 @@ struct points {
 struct codebook {
 	unsigned b;
 	uint32_t k;		/* centroids */
+	size_t k_pad;		/* k, padded for the kernel */
 	/*
-	 * A mirrored codebook uses each centroid with both signs: −c_k is
-	 * number mirror + k. Weights have no preferred sign, so this gives the
-	 * quality of twice the centroids for one more bit an index and no
-	 * bigger codebook. 0: not mirrored.
+	 * A mirrored codebook uses each centroid with both signs: number k
+	 * stands for c_k, number k_pad + k for −c_k. Weights have no preferred
+	 * sign, so this gives the quality of twice the centroids for one more
+	 * bit an index and no bigger codebook.
 	 */
-	uint32_t mirror;
-	size_t k_pad;		/* numbers in use, padded; ≥ mirror + k */
+	bool mirrored;
 	float *cent;		/* [b][k_pad], padded with KERNEL_FAR; owned */
 	float *bits;		/* [k_pad]; owned */
 	double lambda;		/* price of a bit in the units of the metric */
@@ -60,8 +60,19 @@ enum hvqz_ret kmeans_train(const struct codec_env *env,
 			   const struct points *pts,
 			   const struct kmeans_settings *set,
 			   struct codebook *cb, struct hvqz_err *err);
-/* Make the mirrored half anew after the centroids were changed. */
-void codebook_mirror(struct codebook *cb);
+/* What a number from kmeans_assign means. */
+static inline uint32_t codebook_centroid(const struct codebook *cb,
+					 uint32_t number)
+{
+	return number < cb->k_pad ? number : number - (uint32_t)cb->k_pad;
+}
+
+static inline bool codebook_negative(const struct codebook *cb,
+				     uint32_t number)
+{
+	return number >= cb->k_pad;
+}
+
 void codebook_free(struct codebook *cb);
 
 /* The best number for every point to idx [n]; HVQZ_STOPPED when told so. */

@@ -13,6 +13,7 @@
 const struct kernels kernels_generic = {
 	.name = "generic",
 	.nearest = nearest_generic,
+	.nearest_mirrored = nearest_generic_mirrored,
 };
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -30,11 +31,13 @@ const struct kernels kernels_generic = {
 static const struct kernels avx2 = {
 	.name = "avx2",
 	.nearest = nearest_avx2,
+	.nearest_mirrored = nearest_avx2_mirrored,
 };
 
 static const struct kernels avx512 = {
 	.name = "avx512",
 	.nearest = nearest_avx512,
+	.nearest_mirrored = nearest_avx512_mirrored,
 };
 
 const struct kernels *kernels_select(void)

@@ -38,6 +38,19 @@ struct kernels {
 	void (*nearest)(const float *x, const float *w, const float *lam,
 			size_t n, unsigned b, const float *cent,
 			const float *bits, size_t k_pad, uint32_t *idx);
+
+	/*
+	 * The same where every centroid also stands for its negative. The
+	 * lowest k that minimises
+	 *
+	 *	lam[p]·bits[k] + Σ_d w·c² − 2·|Σ_d w·x·c|
+	 *
+	 * plus k_pad when Σ_d w·x·c < 0, that is when −c is the nearer one.
+	 */
+	void (*nearest_mirrored)(const float *x, const float *w,
+				 const float *lam, size_t n, unsigned b,
+				 const float *cent, const float *bits,
+				 size_t k_pad, uint32_t *idx);
 };
 
 extern const struct kernels kernels_generic;
