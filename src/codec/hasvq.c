@@ -4,7 +4,6 @@
  */
 #include "codec/hasvq.h"
 
-#include "codec/hasvq_index.h"
 #include "codec/weights.h"
 #include "entropy/bits.h"
 #include "entropy/intcode.h"

@@ -17,12 +17,12 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "codec/codec.h"
+#include "codec/hasvq_index.h"
 #include "codec/sparse.h"
 
 enum {
 	HASVQ_BODY_KMEANS = 1,
 	HASVQ_COMPACT = 1,		/* in flags */
-	HASVQ_INDEX_BITS = 15,		/* of the index frequency table */
 };
 
 /* A slab taken apart: what the payload says, in memory. */
@@ -40,15 +40,6 @@ struct hasvq {
 	uint16_t *idx;		/* [n_rows × row_blocks]: hasvq_index(); owned */
 	struct sparse sparse;	/* owned */
 };
-
-/*
- * An index in memory: the centroid's number and, in the lowest bit, whether it
- * is used with the opposite sign (compact form only).
- */
-static inline uint16_t hasvq_index(uint32_t k, bool negative)
-{
-	return (uint16_t)(k << 1 | negative);
-}
 
 void hasvq_free(struct hasvq *q);
 

@@ -1,7 +1,6 @@
 /* hasvq_index.c - the level table and index stream of hasvq_index.h. */
 #include "codec/hasvq_index.h"
 
-#include "codec/hasvq.h"
 #include "entropy/bits.h"
 #include "entropy/rans.h"
 

@@ -14,6 +14,17 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 
+enum { HASVQ_INDEX_BITS = 15 };	/* of the frequency table */
+
+/*
+ * An index in memory: the centroid's number and, in the lowest bit, whether it
+ * is used with the opposite sign (compact form only).
+ */
+static inline uint16_t hasvq_index(uint32_t k, bool negative)
+{
+	return (uint16_t)(k << 1 | negative);
+}
+
 /*
  * counts [k] must fall (equal is fine) and be ≥ 1; idx [n]:
  * hasvq_index(), each centroid below k.

@@ -137,13 +137,12 @@ enum hvqz_ret job_decode(const struct job_env *env,
 		.out = out,
 		.rep = rep,
 	};
-	unsigned n_slots = pipeline_slots(job_threads(env));
-	struct decode_unit *units = calloc(n_slots, sizeof(*units));
+	struct decode_unit *units = decode_units(env, err);
 	enum hvqz_ret ret;
 
 	*rep = (struct job_report){0};
 	if (!units)
-		return hvqz_nomem(err, n_slots * sizeof(*units), "the slots");
+		return HVQZ_NOMEM;
 	ret = run(&j, src, units, err);
 	if (ret == HVQZ_OK && rep->n_damaged)
 		ret = hvqz_fail(err, HVQZ_DAMAGED,
@@ -152,9 +151,7 @@ enum hvqz_ret job_decode(const struct job_env *env,
 				(unsigned long long)rep->n_chunks);
 	rep->in_bytes = src->off;
 	rep->out_bytes = out ? out->off : 0;
-	for (unsigned i = 0; i < n_slots; i++)
-		decode_unit_free(&units[i]);
-	free(units);
+	decode_units_free(env, units);
 	if (j.state)
 		j.writer->free(j.state);
 	container_reader_free(j.reader);

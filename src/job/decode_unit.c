@@ -69,13 +69,28 @@ enum hvqz_ret job_poll(const struct job_env *env, struct hvqz_err *err)
 	return HVQZ_OK;
 }
 
-void decode_unit_free(struct decode_unit *u)
+struct decode_unit *decode_units(const struct job_env *env,
+				 struct hvqz_err *err)
 {
-	buf_free(&u->payload);
-	free(u->raw);
-	free(u->conv);
-	free(u->wide);
-	*u = (struct decode_unit){0};
+	unsigned n = pipeline_slots(job_threads(env));
+	struct decode_unit *u = calloc(n, sizeof(*u));
+
+	if (!u)
+		hvqz_nomem(err, n * sizeof(*u), "the slots");
+	return u;
+}
+
+void decode_units_free(const struct job_env *env, struct decode_unit *u)
+{
+	unsigned n = pipeline_slots(job_threads(env));
+
+	for (unsigned i = 0; i < n; i++) {
+		buf_free(&u[i].payload);
+		free(u[i].raw);
+		free(u[i].conv);
+		free(u[i].wide);
+	}
+	free(u);
 }
 
 /* At least n bytes in place of old, whose content is not kept. */

@@ -244,17 +244,14 @@ enum hvqz_ret job_extract(const struct job_env *env,
 		.out = out,
 		.rep = rep,
 	};
-	unsigned n_slots = pipeline_slots(job_threads(env));
-	struct decode_unit *units = calloc(n_slots, sizeof(*units));
+	struct decode_unit *units = decode_units(env, err);
 	enum hvqz_ret ret;
 
 	*rep = (struct job_report){0};
 	if (!units)
-		return hvqz_nomem(err, n_slots * sizeof(*units), "the slots");
+		return HVQZ_NOMEM;
 	ret = run(&j, src, units, err);
-	for (unsigned i = 0; i < n_slots; i++)
-		decode_unit_free(&units[i]);
-	free(units);
+	decode_units_free(env, units);
 	if (j.state)
 		safetensors_writer.free(j.state);
 	container_index_free(&j.index);

@@ -46,7 +46,10 @@ enum hvqz_ret decode_plan_memory(const struct job_env *env,
 				 enum dtype wanted, uint64_t *need,
 				 struct hvqz_err *err);
 
-void decode_unit_free(struct decode_unit *u);
+/* One for each slot of a pipeline with env's threads; NULL: out of memory. */
+struct decode_unit *decode_units(const struct job_env *env,
+				 struct hvqz_err *err);
+void decode_units_free(const struct job_env *env, struct decode_unit *u);
 
 /* The dtype in which tensor t is restored when `wanted` is asked (0: own). */
 enum dtype restored_dtype(const struct container_info *info, size_t t,
