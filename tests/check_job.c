@@ -364,6 +364,7 @@ START_TEST(impossible_extractions_are_refused)
 	} bad[] = {
 		{"nothing*", false, 0, 0, "matches none"},
 		{"ids", true, 30, 34, "not all among its 33"},
+		{"ids", true, 5, 4, "rows 5:4 are not"},
 		{"scale", true, 0, 1, "no rows"},
 	};
 	struct buf model = make_model(), file = {0};

@@ -156,7 +156,7 @@ static enum hvqz_ret check_rows(const struct tensor *t, uint64_t a, uint64_t b,
 	if (!t->rank)
 		return hvqz_fail_tensor(err, HVQZ_USAGE, t->name,
 					"a scalar has no rows to choose");
-	if (b > t->dim[0])
+	if (a > b || b > t->dim[0])
 		return hvqz_fail_tensor(err, HVQZ_USAGE, t->name,
 					"rows %" PRIu64 ":%" PRIu64
 					" are not all among its %" PRIu64
