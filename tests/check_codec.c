@@ -270,6 +270,50 @@ START_TEST(covered_blocks_get_a_real_centroid)
 }
 END_TEST
 
+/*
+ * Few different weights give a codebook without error: its grid must keep its
+ * integers where single precision still counts in ones.
+ */
+START_TEST(sparse_rows_of_few_weights_do_not_fail)
+{
+	static const double share[] = {0.9, 0.05, 0.005, 0.0007};
+	struct rng rng = {22};
+
+	for (size_t i = 0; i < 4; i++)
+		for (uint32_t b = 1; b <= 8; b *= 2) {
+			struct codec_settings set =
+				hasvq_settings(false, 2048, b, 0);
+			struct sample s = make_sample(DTYPE_F32, 64, 1024, 23);
+			struct codec_stats stats;
+			struct buf out = {0};
+			bool declined;
+			double noise, signal;
+
+			for (size_t j = 0; j < 64 * 1024; j++) {
+				float v = normal(&rng);
+
+				put_lef32(s.raw + 4 * j,
+					  (double)rng_below(&rng, 1 << 20) <
+							  share[i] * (1 << 20)
+						  ? v
+						  : 0);
+			}
+			ck_assert_int_eq(codec_hasvq.encode(
+				&env, &s.slab, &set, NULL, s.raw, &out, &stats,
+				&declined, &err), HVQZ_OK);
+			ck_assert(!declined);
+			ck_assert_int_eq(codec_hasvq.decode(
+				&env, &s.slab, out.p, out.len, s.back, &err),
+				HVQZ_OK);
+			weights_error(DTYPE_F32, s.raw, s.back, 64 * 1024,
+				      &noise, &signal);
+			ck_assert(noise == stats.noise);
+			buf_free(&out);
+			free_sample(&s);
+		}
+}
+END_TEST
+
 /* Rows too large for the compact form's scales: kept exactly, no failure. */
 START_TEST(huge_rows_are_kept)
 {
@@ -639,6 +683,7 @@ int main(void)
 	tcase_add_test(codecs, hasvq_takes_odd_slabs);
 	tcase_add_test(codecs, covered_blocks_get_a_real_centroid);
 	tcase_add_test(codecs, huge_rows_are_kept);
+	tcase_add_test(codecs, sparse_rows_of_few_weights_do_not_fail);
 	tcase_add_test(codecs, nan_and_infinity_are_kept);
 	tcase_add_test(codecs, planes_restore_every_dtype);
 	tcase_add_test(codecs, scale_codes_are_nearest);

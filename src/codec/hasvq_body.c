@@ -111,8 +111,21 @@ static enum hvqz_ret sample_blocks(const struct encoder *e, uint32_t k,
 static void store_codebook(struct encoder *e, struct codebook *cb)
 {
 	/* A grid of step t adds t²/12 to the error: one percent of it. */
-	float step = sqrtf(0.12f * (float)cb->mse);
+	float step = sqrtf(0.12f * (float)cb->mse), max = 0;
 
+	for (unsigned d = 0; d < cb->b; d++)
+		for (uint32_t k = 0; k < cb->k; k++) {
+			float c = fabsf(cb->cent[d * cb->k_pad + k]);
+
+			max = c > max ? c : max;
+		}
+	/*
+	 * Integers up to 2^20, so that step × integer / step is that integer
+	 * again: a codebook without error (few different weights) would ask
+	 * for more.
+	 */
+	if (step < max * 0x1p-20f)
+		step = max * 0x1p-20f;
 	e->q.step = step > 1e-6f ? step : 1e-6f;
 	for (unsigned d = 0; d < cb->b; d++)
 		for (uint32_t k = 0; k < cb->k; k++) {
