@@ -6,7 +6,8 @@
  * header alone; then the data streams by, in file order.
  *
  * Full Hessians are far larger than all the rest together, so they are only
- * streamed past: every value is checked, the diagonal is kept.
+ * streamed past: every value is checked, the diagonal is kept. Their places in
+ * the file are noted, for sens_load_full().
  */
 #include "formats/sidecar_own.h"
 
@@ -38,7 +39,7 @@ static const char *const field_name[N_FIELDS] = {
 
 struct weight {
 	const struct tensor *field[N_FIELDS];
-	float *scale;		/* [n_in], until the diagonal is made of it */
+	float *scale;		/* [n_in], until its record takes it over */
 };
 
 /* One of the file's tensors: which field of which weight it is. */
@@ -198,7 +199,6 @@ static enum hvqz_ret check_weight(const struct weight *w, struct sens *s,
 					"hessian_scale has %" PRIu64 " values,"
 					" the hessian has %" PRIu64 " rows",
 					scale->dim[0], full->dim[0]);
-	s->has_full = full != NULL;
 	return HVQZ_OK;
 }
 
@@ -331,15 +331,33 @@ static enum hvqz_ret take_tensor(struct ours *o, const struct item *x,
 	}
 }
 
-/* Correlations became the diagonal's; scale them: H_jj = corr_jj·scale_j². */
-static enum hvqz_ret apply_scale(const struct weight *w, struct sens *s,
+/*
+ * Correlations became the diagonal's; scale them: H_jj = corr_jj·scale_j². The
+ * scales are kept for the rest of H.
+ */
+static enum hvqz_ret apply_scale(struct weight *w, struct sens *s,
 				 struct hvqz_err *err)
 {
 	for (size_t j = 0; w->scale && j < s->n_in; j++) {
 		s->diag[j] = s->diag[j] * w->scale[j] * w->scale[j];
 		TRY(check_value(w->field[SCALE], j, s->diag[j], false, err));
 	}
+	s->full.scale = w->scale;
+	w->scale = NULL;
 	return HVQZ_OK;
+}
+
+/* Where the full Hessian stands in the file, if there is one. */
+static void note_place(const struct ours *o, const struct weight *w,
+		       struct sens *s)
+{
+	const struct tensor *full = w->field[FULL];
+
+	if (!full)
+		return;
+	s->has_full = true;
+	s->full.off = o->m.head_len + full->off;
+	s->full.is_f16 = full->dtype == DTYPE_F16;
 }
 
 /* ---- the file ---- */
@@ -392,8 +410,10 @@ enum hvqz_ret sidecar_own_read(struct source *src, struct sens_table *t,
 	TRY_OUT(safetensors_reader.head(src, &o.m, &o.state, err));
 	TRY_OUT(read_metadata(&o, err));
 	TRY_OUT(group(&o, notes, err));
-	for (size_t i = 0; i < t->n; i++)
+	for (size_t i = 0; i < t->n; i++) {
 		TRY_OUT(check_weight(&o.weights[i], &t->v[i], err));
+		note_place(&o, &o.weights[i], &t->v[i]);
+	}
 	o.step = malloc(STEP);
 	if (!o.step) {
 		ret = hvqz_nomem(err, STEP, "reading the sidecar");

@@ -20,7 +20,7 @@
 int main(int argc, char **argv)
 {
 	struct args args;
-	struct sens_table sens = {0};
+	struct sidecars sidecars = {0};
 	struct list_sum sum = {0};
 	bool go;
 
@@ -29,7 +29,7 @@ int main(int argc, char **argv)
 
 	go = args_parse(&args, argc, argv) == ARGS_RUN;
 	message_setup(args.verbosity, args.no_warn_status);
-	go = go && hardware_settle(&args) && sidecars_load(&args, &sens);
+	go = go && hardware_settle(&args) && sidecars_load(&args, &sidecars);
 
 	for (size_t i = 0; go && i < args.n_files; i++) {
 		if (signals_stopped(NULL))
@@ -37,11 +37,11 @@ int main(int argc, char **argv)
 		if (args.mode == MODE_LIST)
 			list_file(&args, args.files[i], &sum);
 		else
-			convert_file(&args, &sens, args.files[i]);
+			convert_file(&args, &sidecars.sens, args.files[i]);
 	}
 	list_end(&args, &sum);
 
-	sens_table_free(&sens);
+	sidecars_free(&sidecars);
 	args_free(&args);
 	descriptors_close();
 	signals_reraise();

@@ -68,6 +68,31 @@ static enum hvqz_ret fd_seek(void *ctx, uint64_t off, struct hvqz_err *err)
 	return HVQZ_OK;
 }
 
+enum hvqz_ret fd_read_at(const struct fd_stream *io, uint64_t off, void *buf,
+			 size_t n, size_t *got, struct hvqz_err *err)
+{
+	uint64_t at = io->base + off;
+	char *to = buf;
+	ssize_t r = 1;
+
+	*got = 0;
+	if (at < off || at > INT64_MAX)
+		return HVQZ_OK;
+	while (*got < n && r) {
+		size_t left = n - *got;
+
+		if (signals_stopped(NULL))
+			return stopped(err);
+		r = pread(io->fd, to + *got, left < LARGEST ? left : LARGEST,
+			  (off_t)(at + *got));
+		if (r < 0 && errno != EINTR)
+			return hvqz_fail(err, HVQZ_IO, "cannot read %.300s: "
+					 "%s", io->name, strerror(errno));
+		*got += r > 0 ? (size_t)r : 0;
+	}
+	return HVQZ_OK;
+}
+
 static enum hvqz_ret fd_write(void *ctx, const void *p, size_t n,
 			      struct hvqz_err *err)
 {

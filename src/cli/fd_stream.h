@@ -24,6 +24,14 @@ struct fd_stream {
 /* fd stays the caller's. A regular file's source can seek and has a size. */
 void fd_source_init(struct source *s, struct fd_stream *io, int fd,
 		    const char *name);
+
+/*
+ * The n bytes at offset off of a regular file's stream, without moving it;
+ * *got < n only at its end. From any thread.
+ */
+enum hvqz_ret fd_read_at(const struct fd_stream *io, uint64_t off, void *buf,
+			 size_t n, size_t *got, struct hvqz_err *err);
+
 void fd_sink_init(struct sink *s, struct fd_stream *io, int fd,
 		  const char *name);
 

@@ -63,6 +63,13 @@ static bool same_time(struct timespec a, struct timespec b)
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
+/* Does st say what it said at the start? */
+static bool same_state(const struct in_file *in, const struct stat *st)
+{
+	return st->st_size == in->st.st_size &&
+	       same_time(st->st_mtim, in->st.st_mtim);
+}
+
 bool in_unchanged(const struct in_file *in)
 {
 	struct stat now;
@@ -73,13 +80,36 @@ bool in_unchanged(const struct in_file *in)
 		message_error(in->name, "%s", strerror(errno));
 		return false;
 	}
-	if (now.st_size == in->st.st_size &&
-	    same_time(now.st_mtim, in->st.st_mtim))
+	if (same_state(in, &now))
 		return true;
 	message_error(in->name, "changed while it was being read (%lld bytes "
 		      "then, %lld now): the result is not used",
 		      (long long)in->st.st_size, (long long)now.st_size);
 	return false;
+}
+
+bool in_can_reread(const struct in_file *in)
+{
+	return in->io.regular;
+}
+
+enum hvqz_ret in_read_at(void *ctx, uint64_t off, void *buf, size_t n,
+			 struct hvqz_err *err)
+{
+	const struct in_file *in = ctx;
+	struct stat now;
+	size_t got;
+
+	TRY(fd_read_at(&in->io, off, buf, n, &got, err));
+	if (fstat(in->fd, &now) < 0)
+		return hvqz_fail(err, HVQZ_IO, "cannot read %.300s: %s",
+				 in->name, strerror(errno));
+	if (got < n || !same_state(in, &now))
+		return hvqz_fail(err, HVQZ_IO, "%.300s changed after it was "
+				 "first read (%lld bytes then, %lld now)",
+				 in->name, (long long)in->st.st_size,
+				 (long long)now.st_size);
+	return HVQZ_OK;
 }
 
 void in_remove(const struct in_file *in)

@@ -35,6 +35,15 @@ bool in_open(struct in_file *in, const char *path, unsigned flags);
 /* Has the file kept its size and times? False: error message. */
 bool in_unchanged(const struct in_file *in);
 
+/*
+ * The n bytes at offset off, of a file of which in_can_reread(). To be called
+ * from any thread, as sens_reader.read_at; ctx is the struct in_file.
+ * HVQZ_IO: the file has changed since in_open().
+ */
+enum hvqz_ret in_read_at(void *ctx, uint64_t off, void *buf, size_t n,
+			 struct hvqz_err *err);
+bool in_can_reread(const struct in_file *in);
+
 /* Remove the input's name if it still is the file that was read. */
 void in_remove(const struct in_file *in);
 

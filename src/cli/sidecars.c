@@ -1,4 +1,4 @@
-/* sidecars.c - reading and merging sidecars. */
+/* sidecars.c - reading, merging and keeping sidecars. */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
@@ -6,7 +6,6 @@
 #include "cli/sidecars.h"
 
 #include "cli/args.h"
-#include "cli/in_file.h"
 #include "cli/message.h"
 #include "formats/sidecar.h"
 
@@ -15,29 +14,53 @@
 #include <string.h>
 #include <xxhash.h>
 
-static bool load(const struct args *args, const char *path,
-		 struct sens_table *t)
+/* Keep `in` open for t's full Hessians, if it has any and that is possible. */
+static bool keep(const struct in_file *in, struct sens_table *t)
 {
-	struct in_file in;
+	struct sens_reader again = {in_read_at, (void *)in};
+	size_t n_full = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		n_full += t->v[i].has_full;
+	if (!n_full)
+		return false;
+	if (!in_can_reread(in)) {
+		message_warn(in->name, "is no regular file and cannot be read "
+			     "again, so of its %zu full Hessians only the "
+			     "diagonals are used", n_full);
+		return false;
+	}
+	sens_table_set_reader(t, &again);
+	return true;
+}
+
+/* The sidecar at path to t; it is sc's next file if it is kept. */
+static bool load(const struct args *args, const char *path,
+		 struct sidecars *sc, struct sens_table *t)
+{
+	struct in_file *in = &sc->files[sc->n];
 	struct hvqz_err err = {0};
 	struct hvqz_notes notes = {message_note, NULL};
 	enum hvqz_ret ret;
 
-	if (!in_open(&in, path, IN_SEQUENTIAL |
-				(args->force ? IN_FORCE : 0)))
+	if (!in_open(in, path, IN_SEQUENTIAL |
+			       (args->force ? IN_FORCE : 0)))
 		return false;
-	notes.ctx = (void *)in.name;
-	ret = sidecar_read(&in.src, t, &notes, &err);
+	notes.ctx = (void *)in->name;
+	ret = sidecar_read(&in->src, t, &notes, &err);
 	if (ret != HVQZ_OK)
-		message_err(in.name, &err);
-	else if (!in_unchanged(&in))
+		message_err(in->name, &err);
+	else if (!in_unchanged(in))
 		ret = HVQZ_IO;
 	else
-		message_info(2, in.name, "%s with %zu weights, %" PRIu64
+		message_info(2, in->name, "%s with %zu weights, %" PRIu64
 			     " tokens of %s", t->kind, t->n, t->n_tokens,
 			     t->calibration ? t->calibration
 					    : "an unnamed text");
-	in_close(&in);
+	if (ret == HVQZ_OK && keep(in, t))
+		sc->n++;
+	else
+		in_close(in);
 	return ret == HVQZ_OK;
 }
 
@@ -48,16 +71,10 @@ static bool move_record(struct sens_table *to, size_t n_sorted,
 	struct sens_table sorted = {.v = to->v, .n = n_sorted};
 	struct sens *old = (struct sens *)sens_find(&sorted, from->name);
 	struct sens *dst = old ? old : sens_table_add(to, from->name);
-	char *name;
 
 	if (!dst)
 		return false;
-	free(dst->diag);
-	free(dst->row_sens);
-	name = dst->name;
-	*dst = *from;
-	dst->name = name;
-	from->diag = from->row_sens = NULL;
+	sens_move(dst, from);
 	return true;
 }
 
@@ -82,19 +99,27 @@ static bool merge(struct sens_table *t, struct sens_table *later)
 	return true;
 }
 
-bool sidecars_load(const struct args *args, struct sens_table *t)
+bool sidecars_load(const struct args *args, struct sidecars *sc)
 {
+	if (!args->n_sidecars)
+		return true;
+	/* All at once: an open file must not move. */
+	sc->files = calloc(args->n_sidecars, sizeof(*sc->files));
+	if (!sc->files) {
+		message_error(NULL, "out of memory");
+		return false;
+	}
 	for (size_t i = 0; i < args->n_sidecars; i++) {
 		struct sens_table one = {0};
 		bool good;
 
 		if (!i) {
-			if (!load(args, args->sidecars[0], t))
+			if (!load(args, args->sidecars[0], sc, &sc->sens))
 				return false;
 			continue;
 		}
-		good = load(args, args->sidecars[i], &one);
-		if (good && !merge(t, &one)) {
+		good = load(args, args->sidecars[i], sc, &one);
+		if (good && !merge(&sc->sens, &one)) {
 			message_error(NULL, "out of memory");
 			good = false;
 		}
@@ -103,4 +128,13 @@ bool sidecars_load(const struct args *args, struct sens_table *t)
 			return false;
 	}
 	return true;
+}
+
+void sidecars_free(struct sidecars *sc)
+{
+	sens_table_free(&sc->sens);
+	while (sc->n)
+		in_close(&sc->files[--sc->n]);
+	free(sc->files);
+	sc->files = NULL;
 }

@@ -4,12 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* All that s owns but its name. */
+static void free_values(struct sens *s)
+{
+	free(s->diag);
+	free(s->row_sens);
+	free(s->full.scale);
+}
+
 void sens_table_free(struct sens_table *t)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		free(t->v[i].name);
-		free(t->v[i].diag);
-		free(t->v[i].row_sens);
+		free_values(&t->v[i]);
 	}
 	free(t->v);
 	free(t->calibration);
@@ -42,6 +49,27 @@ void sens_table_sort(struct sens_table *t)
 {
 	if (t->n)
 		qsort(t->v, t->n, sizeof(*t->v), by_name);
+}
+
+void sens_table_set_reader(struct sens_table *t, const struct sens_reader *r)
+{
+	for (size_t i = 0; i < t->n; i++)
+		t->v[i].full.file = *r;
+}
+
+void sens_move(struct sens *to, struct sens *from)
+{
+	char *name = to->name, *other = from->name;
+
+	free_values(to);
+	*to = *from;
+	to->name = name;
+	*from = (struct sens){.name = other};
+}
+
+bool sens_can_load(const struct sens *s)
+{
+	return s->has_full && s->full.file.read_at;
 }
 
 const struct sens *sens_find(const struct sens_table *t, const char *name)

@@ -15,6 +15,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * Reading a sidecar again, by whoever has it open: the n bytes from offset off
+ * on, all of them or an error. Called from many threads at once.
+ */
+struct sens_reader {
+	enum hvqz_ret (*read_at)(void *ctx, uint64_t off, void *buf, size_t n,
+				 struct hvqz_err *err);
+	void *ctx;
+};
+
+/*
+ * Where a sidecar has the full H of a weight: n_in × n_in values, row by row.
+ * Together they are larger than memory, so each is read when it is wanted.
+ */
+struct sens_full {
+	uint64_t off;		/* of the first value, from the file's start */
+	bool is_f16;		/* correlations C in F16; otherwise H in F32 */
+	/* s [n_in], H_jk = C_jk·s_j·s_k; owned, or NULL. */
+	float *scale;
+	struct sens_reader file;	/* read_at NULL: cannot be read again */
+};
+
 struct sens {
 	char *name;		/* the weight's (Hugging Face) name, owned */
 	unsigned axis;		/* 1: inputs are columns; 0: inputs are rows */
@@ -24,6 +46,7 @@ struct sens {
 	float *row_sens;	/* g [n_out] or NULL, finite and ≥ 0; owned */
 	float curvature;	/* mean of g, or 0 when unknown */
 	bool has_full;		/* the sidecar also has the full H */
+	struct sens_full full;	/* where, if it has */
 };
 
 struct sens_table {
@@ -44,7 +67,26 @@ void sens_table_free(struct sens_table *t);
 struct sens *sens_table_add(struct sens_table *t, const char *name);
 void sens_table_sort(struct sens_table *t);
 
+/* Say for all entries how their full H is read; ctx stays the caller's. */
+void sens_table_set_reader(struct sens_table *t, const struct sens_reader *r);
+
+/* Move all but the name from `from` to `to`, in place of what `to` has. */
+void sens_move(struct sens *to, struct sens *from);
+
 /* Binary search in a sorted table; t may be NULL. NULL when absent. */
 const struct sens *sens_find(const struct sens_table *t, const char *name);
+
+/* Is there a full H, in a file that can be read again? */
+bool sens_can_load(const struct sens *s);
+
+/*
+ * Read the full H to h [n_in][n_in], exactly symmetric, its diagonal that of
+ * s->diag; only after sens_can_load(). From any thread. HVQZ_DAMAGED: a value
+ * that is not finite, a negative one on the diagonal, or H_jk and H_kj further
+ * apart than rounding explains. Else what reading the file says. h is then
+ * unspecified.
+ */
+enum hvqz_ret sens_load_full(const struct sens *s, float *h,
+			     struct hvqz_err *err);
 
 #endif

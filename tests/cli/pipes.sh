@@ -59,6 +59,15 @@ status 0 hvqz -d <rules >back
 same back "$MODEL"
 status 1 hvqz --tensor 'nothing*=lossless' -c m.safetensors
 says "'nothing*=lossless'"
+# Full Hessians are read again, which a pipe cannot do.
+full=$DATA/kjv-1m/sidecar/full.safetensors
+status 0 hvqz -1 --centroids 64 --sidecar "$full" -c m.safetensors >from_file
+silent
+# shellcheck disable=SC2002 # a pipe is the point
+cat "$full" | status 2 hvqz -1 --centroids 64 --sidecar - -c m.safetensors \
+	>from_pipe || exit
+says "cannot be read again, so of its 43 full Hessians only the diagonals"
+
 status 1 hvqz --sidecar nowhere -c m.safetensors
 says "nowhere: No such file"
 

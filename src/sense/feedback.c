@@ -1,0 +1,35 @@
+/* feedback.c - one GEMM a block, plain sums inside it. */
+#include "sense/feedback.h"
+
+#include <assert.h>
+#include <cblas.h>
+#include <limits.h>
+
+void feedback_block(const struct factor *f, const float *e, size_t rows,
+		    size_t a, size_t b, float *t)
+{
+	size_t n = f->n;
+
+	assert(a < b && b <= n && rows <= INT_MAX);
+	if (!f->m || b == n || !rows)
+		return;
+	/* t [b-a][rows] += m [b…n][a…b]ᵀ · e [b…n][rows] */
+	cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)(b - a),
+		    (int)rows, (int)(n - b), 1, f->m + b * n + a, (int)n,
+		    e + b * rows, (int)rows, 1, t, (int)rows);
+}
+
+void feedback_column(const struct factor *f, const float *e, size_t rows,
+		     size_t j, size_t b, float *t_j)
+{
+	assert(j < b && b <= f->n);
+	if (!f->m)
+		return;
+	for (size_t k = j + 1; k < b; k++) {
+		const float *e_k = e + k * rows;
+		float m = f->m[k * f->n + j];
+
+		for (size_t i = 0; i < rows; i++)
+			t_j[i] += m * e_k[i];
+	}
+}
