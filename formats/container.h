@@ -22,7 +22,7 @@ enum {
 	CONTAINER_PROLOGUE_LEN = 64,
 	CONTAINER_CHUNK_HEAD_LEN = 64,
 	CONTAINER_INDEX_HEAD_LEN = 32,
-	CONTAINER_INDEX_ENTRY_LEN = 21,
+	CONTAINER_INDEX_ENTRY_LEN = 25,
 	CONTAINER_TRAILER_LEN = 64,
 	CONTAINER_MAX_TENSORS = 1 << 21,
 	CONTAINER_MAX_HEADER = 256 << 20,	/* bytes, unpacked */
@@ -56,6 +56,7 @@ struct chunk_head {
 	uint32_t raw_len;
 	uint32_t stored_len;
 	float noise, signal;	/* Σ(w−ŵ)², Σw²; both 0 when lossless */
+	float loss;		/* estimated KL, nats per token; 0: unknown */
 	uint64_t stored_hash;	/* XXH3-64 of the payload */
 	uint64_t raw_hash;	/* XXH3-64 of the reconstructed bytes */
 };
@@ -75,7 +76,7 @@ static inline uint32_t container_min_stored(uint32_t raw_len)
 		       : 1;
 }
 
-/* A sum of squares as a chunk head holds it: finite, too large is FLT_MAX. */
+/* A statistic as a chunk head holds it: finite, too large is FLT_MAX. */
 static inline float container_stat(double v)
 {
 	return v < (double)FLT_MAX ? (float)v : FLT_MAX;
@@ -161,7 +162,7 @@ struct container_index_entry {
 	uint32_t n_rows;
 	uint32_t stored_len;
 	uint8_t codec;
-	float noise, signal;
+	float noise, signal, loss;
 };
 
 struct container_index {

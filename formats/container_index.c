@@ -173,6 +173,7 @@ static enum hvqz_ret parse_index(const struct container_reader *r,
 			.codec = h.codec,
 			.noise = h.noise,
 			.signal = h.signal,
+			.loss = h.loss,
 		};
 		ix->first[h.tensor + 1] = i + 1;
 		/* stored_len ≤ left: off stays within index_off. */
@@ -288,6 +289,7 @@ enum hvqz_ret container_seek_chunk(struct container_reader *r,
 		.codec = e->codec,
 		.noise = e->noise,
 		.signal = e->signal,
+		.loss = e->loss,
 	};
 	struct tiling at = {.n = i, .row = e->first_row};
 

@@ -166,6 +166,7 @@ void container_put_chunk_head(uint8_t *p, const struct chunk_head *h)
 	put_le32(p + 24, h->stored_len);
 	put_lef32(p + 28, h->noise);
 	put_lef32(p + 32, h->signal);
+	put_lef32(p + 36, h->loss);
 	put_le64(p + 40, h->stored_hash);
 	put_le64(p + 48, h->raw_hash);
 	put_hash(p, 56);
@@ -180,7 +181,7 @@ enum hvqz_ret container_get_chunk_head(const uint8_t *p, uint64_t n,
 				 "the head of chunk %" PRIu64
 				 " does not match its hash",
 				 n);
-	if (p[5] || get_le16(p + 6) || get_le32(p + 36))
+	if (p[5] || get_le16(p + 6))
 		return hvqz_fail(err, HVQZ_UNSUPPORTED,
 				 "chunk %" PRIu64
 				 ": reserved bits are set that are unknown to "
@@ -195,6 +196,7 @@ enum hvqz_ret container_get_chunk_head(const uint8_t *p, uint64_t n,
 		.stored_len = get_le32(p + 24),
 		.noise = get_lef32(p + 28),
 		.signal = get_lef32(p + 32),
+		.loss = get_lef32(p + 36),
 		.stored_hash = get_le64(p + 40),
 		.raw_hash = get_le64(p + 48),
 	};
@@ -209,6 +211,7 @@ void container_put_index_entry(uint8_t *p, const struct chunk_head *h)
 	p[12] = h->codec;
 	put_lef32(p + 13, h->noise);
 	put_lef32(p + 17, h->signal);
+	put_lef32(p + 21, h->loss);
 }
 
 void container_get_index_entry(const uint8_t *p, struct chunk_head *h)
@@ -220,6 +223,7 @@ void container_get_index_entry(const uint8_t *p, struct chunk_head *h)
 		.codec = p[12],
 		.noise = get_lef32(p + 13),
 		.signal = get_lef32(p + 17),
+		.loss = get_lef32(p + 21),
 	};
 }
 

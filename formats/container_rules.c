@@ -42,8 +42,18 @@ static bool is_lossy(const struct container_info *info, size_t tensor)
 	return info->tensor_flags && info->tensor_flags[tensor] & TENSOR_LOSSY;
 }
 
+static bool is_lossy_codec(unsigned id)
+{
+	return id == CODEC_HASVQ || id == CODEC_TRELLIS;
+}
+
+static bool is_known_codec(unsigned id)
+{
+	return id == CODEC_RAW || id == CODEC_PLANES || is_lossy_codec(id);
+}
+
 /* Finite and not negative; -0 is negative. */
-static bool is_sum_of_squares(float f)
+static bool is_statistic(float f)
 {
 	return f32_to_bits(f) < 0x7f800000u;
 }
@@ -136,25 +146,28 @@ static enum hvqz_ret check_loss(const struct container_info *info,
 {
 	const char *name = info->model.tensors[at->tensor].name;
 
-	if (!is_sum_of_squares(h->noise) || !is_sum_of_squares(h->signal))
+	if (!is_statistic(h->noise) || !is_statistic(h->signal) ||
+	    !is_statistic(h->loss))
 		return hvqz_fail_tensor(
 			err, HVQZ_DAMAGED, name,
-			"chunk %" PRIu64 ": noise %g and signal %g are not "
-			"finite sums of squares",
-			at->n, (double)h->noise, (double)h->signal);
+			"chunk %" PRIu64 ": noise %g, signal %g and loss %g "
+			"should be finite and not negative",
+			at->n, (double)h->noise, (double)h->signal,
+			(double)h->loss);
 	if (is_lossy(info, at->tensor))
 		return HVQZ_OK;
-	if (h->codec == CODEC_HASVQ)
+	if (is_lossy_codec(h->codec))
 		return hvqz_fail_tensor(err, HVQZ_DAMAGED, name,
 					"chunk %" PRIu64
 					": a lossy codec in a lossless tensor",
 					at->n);
-	if (h->noise != 0 || h->signal != 0)
+	if (h->noise != 0 || h->signal != 0 || h->loss != 0)
 		return hvqz_fail_tensor(
 			err, HVQZ_DAMAGED, name,
-			"chunk %" PRIu64 ": noise %g and signal %g in a "
-			"lossless tensor",
-			at->n, (double)h->noise, (double)h->signal);
+			"chunk %" PRIu64 ": noise %g, signal %g and loss %g "
+			"in a lossless tensor",
+			at->n, (double)h->noise, (double)h->signal,
+			(double)h->loss);
 	return HVQZ_OK;
 }
 
@@ -165,8 +178,7 @@ enum hvqz_ret container_check_chunk(const struct container_info *info,
 {
 	TRY(check_place(info, at, h, err));
 	/* Before the lengths: another codec may have other bounds. */
-	if (h->codec != CODEC_RAW && h->codec != CODEC_PLANES &&
-	    h->codec != CODEC_HASVQ)
+	if (!is_known_codec(h->codec))
 		return hvqz_fail_tensor(err, HVQZ_UNSUPPORTED,
 					info->model.tensors[at->tensor].name,
 					"codec %u is unknown to this version",

@@ -495,7 +495,7 @@ static void cut(struct hasvq *q, struct buf *p)
 
 static void scale_code_outside(struct hasvq *q, struct buf *p)
 {
-	q->code[7] = HASVQ_SCALE_CODES;
+	q->code[7] = SCALE_CODES;
 	rebuild(q, p);
 }
 
@@ -599,7 +599,7 @@ START_TEST(bad_payloads_are_refused)
 		for (size_t i = 0; i < (size_t)q.k * q.b; i++)
 			q.grid[i] = (int32_t)rintf(q.cent[i] / q.step);
 		for (size_t i = 0; i < q.n_rows; i++)
-			q.code[i] = (uint16_t)hasvq_scale_code(q.scale[i]);
+			q.code[i] = (uint16_t)scale_code(q.scale[i]);
 	}
 	bad->mutate(&q, &out);
 	err.msg[0] = 0;
@@ -653,19 +653,19 @@ END_TEST
 
 START_TEST(scale_codes_are_nearest)
 {
-	for (unsigned q = 0; q < HASVQ_SCALE_CODES; q++) {
-		float s = hasvq_scale(q);
+	for (unsigned q = 0; q < SCALE_CODES; q++) {
+		float s = scale_value(q);
 
-		ck_assert_uint_eq(hasvq_scale_code(s), q);
+		ck_assert_uint_eq(scale_code(s), q);
 		ck_assert_double_lt(fabs(log2((double)s) -
 					 ((double)q / 8 - 64)), 1e-6);
 		if (q) {
-			ck_assert_uint_eq(hasvq_scale_code(s * 0.96f), q);
-			ck_assert_uint_eq(hasvq_scale_code(s * 0.95f), q - 1);
+			ck_assert_uint_eq(scale_code(s * 0.96f), q);
+			ck_assert_uint_eq(scale_code(s * 0.95f), q - 1);
 		}
 	}
-	ck_assert_uint_eq(hasvq_scale_code(0), 0);
-	ck_assert_uint_eq(hasvq_scale_code(3e38f), HASVQ_SCALE_CODES - 1);
+	ck_assert_uint_eq(scale_code(0), 0);
+	ck_assert_uint_eq(scale_code(3e38f), SCALE_CODES - 1);
 }
 END_TEST
 

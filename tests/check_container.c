@@ -247,6 +247,9 @@ START_TEST(writer_refuses)
 	h.noise = 1;
 	ck_assert_int_eq(container_write_chunk(w, &h, NULL, &err), HVQZ_USAGE);
 	ck_assert_int_eq(err.ret, HVQZ_USAGE);
+	h.noise = 0;
+	h.loss = 1;
+	ck_assert_int_eq(container_write_chunk(w, &h, NULL, &err), HVQZ_USAGE);
 	container_writer_free(w);
 
 	info.n_chunks = 2;

@@ -56,7 +56,7 @@ static struct chunk_head *random_chunks(struct rng *rng,
 			uint64_t n = 1 + rng_below(rng, rows.n_rows - row);
 			struct chunk_head h = {
 				.tensor = (uint32_t)t,
-				.codec = (uint8_t)rng_below(rng, 2 + lossy),
+				.codec = (uint8_t)rng_below(rng, lossy ? 4 : 2),
 				.first_row = row,
 				.n_rows = (uint32_t)n,
 				.raw_len = (uint32_t)(n * rows.row_len),
@@ -69,6 +69,7 @@ static struct chunk_head *random_chunks(struct rng *rng,
 			if (lossy) {
 				h.noise = (float)rng_below(rng, 1000) / 7;
 				h.signal = container_stat(1e60);
+				h.loss = (float)rng_below(rng, 100) / 3000;
 			}
 			if (h.raw_len > info->max_raw)
 				info->max_raw = h.raw_len;
@@ -175,6 +176,7 @@ static void same_chunk(const struct container_info *info,
 	ck_assert_uint_eq(want->raw_len, h->raw_len);
 	ck_assert_uint_eq(want->stored_len, h->stored_len);
 	ck_assert(want->noise == h->noise && want->signal == h->signal);
+	ck_assert(want->loss == h->loss);
 	ck_assert_uint_eq(payload->len, h->stored_len);
 	ck_assert_mem_eq(payload->p, raw, payload->len);
 	ck_assert(!container_check_payload(info, h, payload->p, NULL));

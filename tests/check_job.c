@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "formats/safetensors.h"
 #include "job/job.h"
+#include "tests/container_image.h"
 
 #include <check.h>
 #include <math.h>
@@ -575,6 +576,33 @@ START_TEST(a_stop_ends_the_job)
 }
 END_TEST
 
+/* ---- what is listed and reported ---- */
+
+START_TEST(estimated_losses_add_up)
+{
+	struct decode_options opt = {0};
+	struct buf file = {0};
+	struct source_memory mem;
+	struct job_report rep;
+	struct listing l;
+	struct source src;
+
+	image_good(&file);
+	source_init_memory(&src, &mem, file.p, file.len);
+	ck_assert(!job_list(&env, &src, &l, NULL));
+	ck_assert_double_eq(l.t[0].loss, 0.375);
+	ck_assert_double_eq(l.t[2].loss, 0);
+	listing_free(&l);
+	source_free(&src);
+
+	source_init_memory(&src, &mem, file.p, file.len);
+	ck_assert(!job_decode(&env, &opt, &src, NULL, &rep, NULL));
+	ck_assert_double_eq(rep.loss, 0.375);
+	source_free(&src);
+	buf_free(&file);
+}
+END_TEST
+
 /* ---- rules ---- */
 
 START_TEST(rules_change_single_tensors)
@@ -642,6 +670,7 @@ int main(void)
 	tcase_add_test(trips, dtypes_can_change_on_the_way_out);
 	tcase_add_test(trips, rows_are_cut_out_exactly);
 	tcase_add_test(trips, impossible_extractions_are_refused);
+	tcase_add_test(trips, estimated_losses_add_up);
 	tcase_add_test(trips, rules_change_single_tensors);
 	tcase_add_test(trips, bad_rules_are_refused);
 	tcase_add_loop_test(damage, truncation_is_found, 0, 2);

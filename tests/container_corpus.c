@@ -77,8 +77,6 @@ CHANGE(max_raw_over_data, put_le32(PROLOGUE(12), 77))
 CHANGE(head_flags, *HEAD(1, 5) = 1)
 CHANGE(head_reserved_6, *HEAD(1, 6) = 1)
 CHANGE(head_reserved_7, *HEAD(1, 7) = 0x80)
-CHANGE(head_reserved_36, *HEAD(1, 36) = 1)
-CHANGE(head_reserved_39, *HEAD(1, 39) = 0x80)
 CHANGE(tensor_flags, *image_in_header(im, "b.bias", 1) = 2)
 
 /* ---- H2: the header ---- */
@@ -219,17 +217,24 @@ CHANGE(stored_max, put_le32(HEAD(0, 24), UINT32_MAX))
 CHANGE(stored_less_raw, put_le32(HEAD(0, 24), 31); im->chunk[0].payload.len--)
 CHANGE(stored_none, put_le32(HEAD(0, 24), 0); *HEAD(0, 4) = 1;
        im->chunk[0].payload.len = 0)
-CHANGE(codec_3, *HEAD(0, 4) = 3)
+CHANGE(codec_4, *HEAD(0, 4) = 4)
 CHANGE(codec_255, *HEAD(2, 4) = 255)
 CHANGE(lossy_codec, *HEAD(2, 4) = 2)
+CHANGE(lossy_codec_3, *HEAD(2, 4) = 3)
 CHANGE(noise_nan, put_lef32(HEAD(0, 28), NAN))
 CHANGE(noise_inf, put_lef32(HEAD(0, 28), INFINITY))
 CHANGE(noise_negative, put_lef32(HEAD(0, 28), -1))
 CHANGE(noise_minus_0, put_lef32(HEAD(0, 28), -0.0f))
 CHANGE(signal_nan, put_lef32(HEAD(0, 32), -NAN))
 CHANGE(signal_inf, put_lef32(HEAD(0, 32), -INFINITY))
+CHANGE(loss_nan, put_lef32(HEAD(0, 36), NAN))
+CHANGE(loss_inf, put_lef32(HEAD(0, 36), INFINITY))
+CHANGE(loss_negative, put_lef32(HEAD(0, 36), -1e-45f))
+CHANGE(loss_minus_0, put_lef32(HEAD(0, 36), -0.0f))
+CHANGE(loss_largest, put_lef32(HEAD(0, 36), FLT_MAX))
 CHANGE(noise_lossless, put_lef32(HEAD(2, 28), 1))
 CHANGE(signal_lossless, put_lef32(HEAD(2, 32), 1e-45f))
+CHANGE(loss_lossless, put_lef32(HEAD(2, 36), 1e-45f))
 
 /* b.bias becomes n elements in one chunk of stored bytes. */
 static void grow_bias(struct image *im, uint32_t n, uint32_t stored)
@@ -324,18 +329,21 @@ CHANGE(trailer_missing, im->file.len -= 64)
 CHANGE(trailer_cut, im->file.len--)
 CHANGE(byte_after, buf_u8(&im->file, 0))
 CHANGE(trailer_twice, buf_put(&im->file, im->trailer, 64))
-CHANGE(index_entry_missing, im->index.len -= 21)
-CHANGE(index_entry_extra, buf_put(&im->index, im->index.p + 63, 21))
-CHANGE(index_tensor, put_le32(im->index.p + 42, 1))
-CHANGE(index_tensor_max, put_le32(im->index.p + 42, UINT32_MAX))
-CHANGE(index_rows, put_le32(im->index.p + 46, 4))
+CHANGE(index_entry_missing, im->index.len -= 25)
+CHANGE(index_entry_extra, buf_put(&im->index, im->index.p + 75, 25))
+CHANGE(index_tensor, put_le32(im->index.p + 50, 1))
+CHANGE(index_tensor_max, put_le32(im->index.p + 50, UINT32_MAX))
+CHANGE(index_rows, put_le32(im->index.p + 54, 4))
 CHANGE(index_rows_max, put_le32(im->index.p + 4, UINT32_MAX))
-CHANGE(index_stored, put_le32(im->index.p + 50, 19))
-CHANGE(index_stored_max, put_le32(im->index.p + 50, UINT32_MAX))
-CHANGE(index_codec, im->index.p[54] = 1)
+CHANGE(index_stored, put_le32(im->index.p + 58, 19))
+CHANGE(index_stored_max, put_le32(im->index.p + 58, UINT32_MAX))
+CHANGE(index_codec, im->index.p[62] = 1)
 CHANGE(index_signal, put_lef32(im->index.p + 17, 2.25f))
 CHANGE(index_noise_nan, put_lef32(im->index.p + 13, NAN))
-CHANGE(index_raw_len, put_le64(im->index_head, 85))
+CHANGE(index_loss, put_lef32(im->index.p + 21, 0.125f))
+CHANGE(index_loss_0, put_lef32(im->index.p + 21, 0))
+CHANGE(index_loss_nan, put_lef32(im->index.p + 21, NAN))
+CHANGE(index_raw_len, put_le64(im->index_head, 101))
 CHANGE(index_raw_max, put_le64(im->index_head, UINT64_MAX))
 CHANGE(index_stored_len, put_le64(im->index_head + 8, 1000))
 CHANGE(index_stored_len_max, put_le64(im->index_head + 8, UINT64_MAX))
@@ -400,8 +408,6 @@ const struct corpus_case container_corpus[] = {
 	CASE("H1", AT_CHUNKS, head_flags, UNSUP, "reserved"),
 	CASE("H1", AT_CHUNKS, head_reserved_6, UNSUP, "reserved"),
 	CASE("H1", AT_CHUNKS, head_reserved_7, UNSUP, "reserved"),
-	CASE("H1", AT_CHUNKS, head_reserved_36, UNSUP, "reserved"),
-	CASE("H1", AT_CHUNKS, head_reserved_39, UNSUP, "reserved"),
 	CASE("H1", AT_HEADER, tensor_flags, UNSUP, "flags 0x02"),
 
 	CASE("H2", AT_PROLOGUE_HASH, prologue_hash, BAD, "hash"),
@@ -486,17 +492,24 @@ const struct corpus_case container_corpus[] = {
 	CASE("H5", AT_CHUNKS, stored_less_raw, BAD, "stored raw"),
 	CASE("H5", AT_CHUNKS, stored_none, BAD, "stored length"),
 	CASE("H5", AT_HEADER, stored_past_end, BAD, "truncated"),
-	CASE("H6", AT_CHUNKS, codec_3, UNSUP, "codec 3 is unknown"),
+	CASE("H6", AT_CHUNKS, codec_4, UNSUP, "codec 4 is unknown"),
 	CASE("H6", AT_CHUNKS, codec_255, UNSUP, "codec 255"),
 	CASE("H6", AT_CHUNKS, lossy_codec, BAD, "lossy codec"),
+	CASE("H6", AT_CHUNKS, lossy_codec_3, BAD, "lossy codec"),
 	CASE("H8", AT_CHUNKS, noise_nan, BAD, "finite"),
 	CASE("H8", AT_CHUNKS, noise_inf, BAD, "finite"),
 	CASE("H8", AT_CHUNKS, noise_negative, BAD, "finite"),
 	CASE("H8", AT_CHUNKS, noise_minus_0, BAD, "finite"),
 	CASE("H8", AT_CHUNKS, signal_nan, BAD, "finite"),
 	CASE("H8", AT_CHUNKS, signal_inf, BAD, "finite"),
+	CASE("H8", AT_CHUNKS, loss_nan, BAD, "finite"),
+	CASE("H8", AT_CHUNKS, loss_inf, BAD, "finite"),
+	CASE("H8", AT_CHUNKS, loss_negative, BAD, "finite"),
+	CASE("H8", AT_CHUNKS, loss_minus_0, BAD, "finite"),
+	CASE("H8", AT_CHUNKS, loss_largest, HVQZ_OK, ""),
 	CASE("H8", AT_CHUNKS, noise_lossless, BAD, "lossless"),
 	CASE("H8", AT_CHUNKS, signal_lossless, BAD, "lossless"),
+	CASE("H8", AT_CHUNKS, loss_lossless, BAD, "lossless"),
 	CASE("H12", AT_HEADER, work_too_much, BAD, "at least 64"),
 	CASE("H12", AT_HEADER, work_allowed, HVQZ_OK, ""),
 
@@ -547,6 +560,9 @@ const struct corpus_case container_corpus[] = {
 	CASE("H10", AT_INDEX, index_codec, BAD, "agree"),
 	CASE("H10", AT_INDEX, index_signal, BAD, "agree"),
 	CASE("H10", AT_INDEX, index_noise_nan, BAD, "agree"),
+	CASE("H10", AT_INDEX, index_loss, BAD, "agree"),
+	CASE("H10", AT_INDEX, index_loss_0, BAD, "agree"),
+	CASE("H10", AT_INDEX, index_loss_nan, BAD, "agree"),
 	CASE("H10", AT_INDEX_HEAD, index_raw_len, BAD, "index has"),
 	CASE("H10", AT_INDEX_HEAD, index_raw_max, BAD, "index has"),
 	CASE("H10", AT_INDEX_HEAD, index_stored_len, BAD, "more than"),

@@ -55,8 +55,10 @@ static void good_info(struct container_info *info)
 void image_good(struct buf *file)
 {
 	static const struct chunk_head heads[] = {
-		{.tensor = 0, .n_rows = 4, .raw_len = 32, .signal = 2.5f},
-		{.tensor = 0, .first_row = 4, .n_rows = 2, .raw_len = 16},
+		{.tensor = 0, .n_rows = 4, .raw_len = 32, .signal = 2.5f,
+		 .loss = 0.25f},
+		{.tensor = 0, .first_row = 4, .n_rows = 2, .raw_len = 16,
+		 .loss = 0.125f},
 		{.tensor = 2, .n_rows = 5, .raw_len = 20},
 		{.tensor = 3, .n_rows = 1, .raw_len = 8},
 	};
@@ -142,7 +144,7 @@ static void make_index(struct image *im)
 		buf_put(&im->index, h + 16, 4);
 		buf_put(&im->index, h + 24, 4);
 		buf_put(&im->index, h + 4, 1);
-		buf_put(&im->index, h + 28, 8);
+		buf_put(&im->index, h + 28, 12);
 	}
 }
 

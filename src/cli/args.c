@@ -51,6 +51,9 @@ static const struct option_row {
 	{"to", required_argument, OPT_TO, IN_D | IN_T | IN_X, take_mode},
 	{"dry-run", no_argument, 'n', IN_Z, take_mode},
 
+	{"quality", required_argument, OPT_QUALITY, IN_Z, take_coding},
+	{"bpp", required_argument, OPT_BPP, IN_Z, take_coding},
+	{"kl", required_argument, OPT_KL, IN_Z, take_coding},
 	{"preset", required_argument, OPT_PRESET, IN_Z, take_coding},
 	{"faithful", no_argument, OPT_FAITHFUL, IN_Z, take_coding},
 	{"lossless", no_argument, OPT_LOSSLESS, IN_Z, take_coding},
@@ -169,14 +172,14 @@ static bool walk(struct parse *p, int argc, char **argv, bool *seen,
 	       take_append(&p->args->files, &p->args->n_files, "-");
 }
 
-/* The parts of HAS-VQ's settings in the order that makes sense of them. */
+/* The parts of the settings in the order that makes sense of them. */
 static void settle_codec(const struct parse *p, struct codec_settings *set)
 {
-	set->codec = CODEC_HASVQ;
+	settings_preset_mid(set);
 	if (p->high)
 		settings_preset_high(set);
-	else
-		settings_preset_mid(set);
+	if (!p->kmeans)
+		settings_trellis(set);
 	set->effort = p->effort;
 	set->faithful = p->faithful;
 	if (p->centroids)
@@ -211,7 +214,8 @@ static bool check_stdin(const struct args *a)
 static bool check_lossless(const struct args *a, const bool *seen)
 {
 	static const int lossy[] = {OPT_PRESET, OPT_FAITHFUL, OPT_CENTROIDS,
-				    OPT_BLOCK, OPT_OUTLIERS};
+				    OPT_BLOCK, OPT_OUTLIERS, OPT_QUALITY,
+				    OPT_BPP, OPT_KL};
 
 	if (!is_seen(seen, OPT_LOSSLESS) || a->encode.n_rules)
 		return true;
@@ -219,6 +223,24 @@ static bool check_lossless(const struct args *a, const bool *seen)
 		if (is_seen(seen, lossy[i]))
 			return REFUSE("--lossless and --%s exclude each other",
 				      find_row(lossy[i])->name);
+	return true;
+}
+
+/* The k-means body has its own knobs, and only they move it. */
+static bool check_rate(const struct args *a, const bool *seen)
+{
+	static const int rate[] = {OPT_QUALITY, OPT_BPP, OPT_KL};
+	static const int kmeans[] = {OPT_PRESET, OPT_FAITHFUL, OPT_CENTROIDS,
+				     OPT_BLOCK};
+
+	for (size_t i = 0; i < sizeof(rate) / sizeof(*rate); i++)
+		for (size_t k = 0; k < sizeof(kmeans) / sizeof(*kmeans); k++)
+			if (is_seen(seen, rate[i]) &&
+			    is_seen(seen, kmeans[k]) && !a->encode.n_rules)
+				return REFUSE("--%s is for the trellis; --%s "
+					      "chooses the k-means body",
+					      find_row(rate[i])->name,
+					      find_row(kmeans[k])->name);
 	return true;
 }
 
@@ -246,7 +268,7 @@ static bool check(const struct args *a, const bool *seen)
 	if (writes && one_output && a->n_files > 1 && !a->encode.dry_run)
 		return REFUSE("%zu files cannot go into one output: a file "
 			      "holds one model", a->n_files);
-	return check_stdin(a) && check_lossless(a, seen);
+	return check_stdin(a) && check_lossless(a, seen) && check_rate(a, seen);
 }
 
 /* unhvqz is hvqz -d, hvqzcat is hvqz -dc. */
@@ -269,7 +291,10 @@ enum args_result args_parse(struct args *args, int argc, char **argv)
 	struct parse p = {.args = args, .outliers = -1, .effort = 5};
 	bool seen[N_OPTIONS] = {false}, done = false;
 
-	*args = (struct args){.suffix = SUFFIX_DEFAULT};
+	*args = (struct args){
+		.suffix = SUFFIX_DEFAULT,
+		.encode.rate = QUALITY_DEFAULT,
+	};
 	mode_of_name(args, argv[0]);
 	if (!walk(&p, argc, argv, seen, &done))
 		return ARGS_BAD;

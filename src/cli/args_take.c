@@ -129,30 +129,65 @@ static bool take_tensor_rule(struct encode_options *e, const char *text)
 	return true;
 }
 
+/* --quality, --bpp, --kl: one of them at the most. */
+static bool take_rate(struct parse *p, int code, const char *arg)
+{
+	struct encode_options *e = &p->args->encode;
+	static const struct {
+		int code;
+		enum rate_mode mode;
+		const char *name;
+		double min, max;
+	} way[] = {
+		{OPT_QUALITY, RATE_QUALITY, "quality", QUALITY_MIN,
+		 QUALITY_MAX},
+		{OPT_BPP, RATE_BPP, "bpp", 0.1, 16},
+		{OPT_KL, RATE_KL, "kl", 1e-9, 10},
+	};
+	unsigned i = 0;
+
+	while (way[i].code != code)
+		i++;
+	if (p->rate && p->rate != code)
+		return REFUSE("--quality, --bpp and --kl exclude each other");
+	p->rate = code;
+	e->rate_mode = way[i].mode;
+	return number_real(arg, way[i].min, way[i].max, &e->rate) ||
+	       REFUSE("--%s: '%s' is not a number from %g to %g", way[i].name,
+		      arg, way[i].min, way[i].max);
+}
+
 bool take_coding(struct parse *p, int code, const char *arg)
 {
 	struct args *a = p->args;
 	uint64_t n = 0;
 
 	switch (code) {
+	case OPT_QUALITY:
+	case OPT_BPP:
+	case OPT_KL:
+		return take_rate(p, code, arg);
 	case OPT_PRESET:
+		p->kmeans = true;
 		p->high = strcmp(arg, "high") == 0;
 		return p->high || strcmp(arg, "mid") == 0 ||
 		       REFUSE("--preset: '%s' is not mid or high", arg);
 	case OPT_FAITHFUL:
-		return p->faithful = true;
+		return p->kmeans = p->faithful = true;
 	case OPT_LOSSLESS:
 		return p->lossless = true;
 	case OPT_CENTROIDS:
 		if (!number_parse(arg, 2, HVQZ_MAX_CENTROIDS, &n))
 			return REFUSE("--centroids: '%s' is not a number from "
 				      "2 to %d", arg, HVQZ_MAX_CENTROIDS);
+		p->kmeans = true;
 		p->centroids = (uint32_t)n;
 		return true;
 	case OPT_BLOCK:
 		if (!number_parse(arg, 1, 8, &n) || (n & (n - 1)))
 			return REFUSE("--block: '%s' is not 1, 2, 4 or 8",
 				      arg);
+		p->kmeans = true;
 		p->block = (uint32_t)n;
 		return true;
 	case OPT_OUTLIERS:

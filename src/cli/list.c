@@ -35,6 +35,15 @@ void listing_noise(const struct listing *l, double *noise, double *signal)
 	}
 }
 
+double listing_loss(const struct listing *l)
+{
+	double loss = 0;
+
+	for (size_t i = 0; l->t && i < l->info.model.n_tensors; i++)
+		loss += l->t[i].loss;
+	return loss;
+}
+
 static void cell_number(struct table *t, uint64_t v)
 {
 	char buf[TEXT_LEN];
@@ -52,6 +61,14 @@ static void cell_snr(struct table *t, bool is_hvqz, double signal,
 		table_cell(t, "%.1f", text_snr(signal, noise));
 	else
 		table_cell(t, "exact");
+}
+
+/* "0.0349", or "-" where nothing was lost or nothing is known. */
+static void cell_kl(struct table *t, double loss)
+{
+	char buf[TEXT_LEN];
+
+	table_cell(t, "%s", text_kl(loss, buf));
 }
 
 /* "3.141", or "-" where there are no parameters to share the bits. */
@@ -76,13 +93,14 @@ static void add_summary(struct list_sum *sum, const char *name,
 {
 	static const char *const heads[] = {"Tensors", "Parameters",
 					    "Original", "Stored", "Ratio",
-					    "bpp", "SNR dB", "File", NULL};
+					    "bpp", "SNR dB", "KL est.",
+					    "File", NULL};
 	struct table *t = &sum->table;
 	uint64_t raw = listing_raw(l);
 	double noise, signal;
 
 	if (!t->columns) {
-		t->columns = "rrrrrrrl";
+		t->columns = "rrrrrrrrl";
 		cells(t, heads);
 	}
 	listing_noise(l, &noise, &signal);
@@ -94,6 +112,7 @@ static void add_summary(struct list_sum *sum, const char *name,
 					     (double)l->file_size : 0);
 	cell_bpp(t, l->file_size, l->info.model.n_params);
 	cell_snr(t, l->is_hvqz, signal, noise);
+	cell_kl(t, listing_loss(l));
 	table_cell(t, "%s", name);
 	sum->n_files++;
 	sum->raw += raw;
@@ -116,6 +135,7 @@ void list_end(const struct args *args, struct list_sum *sum)
 		table_cell(t, "%.2f", sum->stored ? (double)sum->raw /
 						    (double)sum->stored : 0);
 		cell_bpp(t, sum->stored, sum->n_params);
+		table_cell(t, "%s", "");
 		table_cell(t, "%s", "");
 		table_cell(t, "%zu files", sum->n_files);
 	}
@@ -157,6 +177,7 @@ static void add_tensor(struct table *t, const struct listing *l, size_t i)
 	cell_bpp(t, stored, x->n_elems);
 	cell_snr(t, l->is_hvqz, l->t ? l->t[i].signal : 0,
 		 l->t ? l->t[i].noise : 0);
+	cell_kl(t, l->t ? l->t[i].loss : 0);
 }
 
 /* The last two lines: what no tensor holds, and the whole. */
@@ -177,6 +198,7 @@ static void add_totals(struct table *t, const struct listing *l)
 	cell_number(t, rest);
 	cell_bpp(t, rest, m->n_params);
 	table_cell(t, "%s", "");
+	table_cell(t, "%s", "");
 	table_rule(t);
 	table_cell(t, "%zu tensor%s", m->n_tensors,
 		   m->n_tensors == 1 ? "" : "s");
@@ -186,6 +208,7 @@ static void add_totals(struct table *t, const struct listing *l)
 	cell_number(t, l->file_size);
 	cell_bpp(t, l->file_size, m->n_params);
 	cell_snr(t, l->is_hvqz, signal, noise);
+	cell_kl(t, listing_loss(l));
 }
 
 /* Tensors that do not come back exactly. */
@@ -229,6 +252,11 @@ static void add_facts(struct table *t, const struct listing *l)
 				   (double)listing_raw(l));
 	else
 		table_cell(t, "%s bytes", a);
+	if (listing_loss(l) > 0) {
+		table_cell(t, "KL est.");
+		table_cell(t, "%s nats per token",
+			   text_kl(listing_loss(l), a));
+	}
 }
 
 static bool print_heading(const char *name, const struct listing *l)
@@ -254,8 +282,8 @@ static void print_page(const char *name, const struct listing *l, bool first)
 {
 	static const char *const heads[] = {"Tensor", "Dtype", "Shape",
 					    "Codec", "Bytes", "bpp",
-					    "SNR dB", NULL};
-	struct table t = {.columns = "llllrrr"};
+					    "SNR dB", "KL est.", NULL};
+	struct table t = {.columns = "llllrrrr", .spare_last = true};
 
 	if (!first)
 		putchar('\n');

@@ -37,6 +37,9 @@ double listing_bpp(uint64_t bytes, uint64_t n_params);
 /* Sum over the lossy tensors; 0 noise when nothing is lossy or known. */
 void listing_noise(const struct listing *l, double *noise, double *signal);
 
+/* The estimated KL divergence of the model, nats per token; 0: unknown. */
+double listing_loss(const struct listing *l);
+
 /* Print l as JSON objects, with every tensor when verbose. */
 void list_json(const char *file, const struct listing *l, bool verbose);
 

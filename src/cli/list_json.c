@@ -48,6 +48,12 @@ static json_t *snr(double signal, double noise)
 				       : json_null();
 }
 
+/* null where nothing was lost or nothing is known */
+static json_t *kl(double loss)
+{
+	return loss > 0 ? json_real(loss) : json_null();
+}
+
 static bool print(json_t *o, bool complete)
 {
 	bool good = o && complete &&
@@ -93,6 +99,7 @@ static bool print_file(const char *file, const struct listing *l)
 	good &= SET(o, "bpp", json_real(listing_bpp(l->file_size,
 						    info->model.n_params)));
 	good &= SET(o, "snr_db", snr(signal, noise));
+	good &= SET(o, "kl_estimate", kl(listing_loss(l)));
 	good &= SET(o, "notes", notes);
 	return print(o, good);
 }
@@ -143,6 +150,7 @@ static bool print_tensor(const char *file, const struct listing *l, size_t i)
 		good &= SET(o, "codecs", codecs(t->codecs));
 		good &= SET(o, "lossy", json_boolean(lossy));
 		good &= SET(o, "snr_db", snr(t->signal, t->noise));
+		good &= SET(o, "kl_estimate", kl(t->loss));
 	}
 	return print(o, good);
 }

@@ -50,16 +50,31 @@ bool number_size(const char *text, uint64_t min, uint64_t max, uint64_t *v)
 	return *v >= min && *v <= max;
 }
 
-bool number_share(const char *text, double min, double max, double *v)
+/* The number at the start; NULL when there is none. */
+static const char *real(const char *text, double *v)
 {
 	char *rest;
 
 	/* strtod() would take white space, signs, hex, "inf" and "nan". */
 	if (strspn(text, "0123456789.eE-%") != strlen(text) ||
 	    !strchr("0123456789.", *text))
-		return false;
+		return NULL;
 	*v = strtod(text, &rest);
-	if (rest == text)
+	return rest == text ? NULL : rest;
+}
+
+bool number_real(const char *text, double min, double max, double *v)
+{
+	const char *rest = real(text, v);
+
+	return rest && !*rest && *v >= min && *v <= max;
+}
+
+bool number_share(const char *text, double min, double max, double *v)
+{
+	const char *rest = real(text, v);
+
+	if (!rest)
 		return false;
 	if (*rest == '%') {
 		*v /= 100;

@@ -18,6 +18,9 @@ bool number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *v);
  */
 bool number_size(const char *text, uint64_t min, uint64_t max, uint64_t *v);
 
+/* A decimal number, perhaps with an exponent, min … max. */
+bool number_real(const char *text, double min, double max, double *v);
+
 /* A share: "0.015" or "1.5%", min … max. */
 bool number_share(const char *text, double min, double max, double *v);
 

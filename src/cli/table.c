@@ -102,13 +102,10 @@ static void put_cell(const char *cell, char side, size_t width, bool last)
 
 /*
  * Every column as wide as its widest cell; in the first one, cells beyond
- * reason do not count, and it is no wider than a terminal has room for.
+ * reason do not count.
  */
-static void set_widths(const struct table *t, size_t n_columns, size_t indent,
-		       size_t room, size_t *width)
+static void set_widths(const struct table *t, size_t n_columns, size_t *width)
 {
-	size_t rest, most;
-
 	for (size_t i = 0; i < t->n_cells; i++) {
 		size_t n = t->cells[i] ? text_columns(t->cells[i]) : 0;
 		bool odd = i % n_columns == 0 && n > WIDEST;
@@ -116,31 +113,61 @@ static void set_widths(const struct table *t, size_t n_columns, size_t indent,
 		if (n > width[i % n_columns] && !odd)
 			width[i % n_columns] = n;
 	}
+}
+
+/*
+ * How many columns a terminal has room for: all, or all but a last one that
+ * can be spared. The first becomes as narrow as it must and may be.
+ */
+static size_t fit(const struct table *t, size_t n_columns, size_t indent,
+		  size_t room, size_t *width)
+{
+	size_t least = width[0] < NARROWEST ? width[0] : NARROWEST;
+	size_t rest = indent + sum_widths(width, n_columns) - width[0];
+	size_t most;
+
 	if (room == NO_TERMINAL)
-		return;
-	rest = indent + sum_widths(width, n_columns) - width[0];
-	most = room > rest + NARROWEST ? room - rest : NARROWEST;
+		return n_columns;
+	if (t->spare_last && rest + least > room)
+		rest -= GAP + width[--n_columns];
+	most = room > rest + least ? room - rest : least;
 	if (width[0] > most)
 		width[0] = most;
+	return n_columns;
+}
+
+/* Have these n cells nothing to print? A rule has. */
+static bool all_empty(char *const *cells, size_t n)
+{
+	while (n && *cells && !**cells) {
+		cells++;
+		n--;
+	}
+	return !n;
 }
 
 bool table_print(const struct table *t, size_t indent)
 {
 	size_t n_columns = strlen(t->columns), room = available();
-	size_t width[TABLE_MAX_COLUMNS] = {0};
+	size_t width[TABLE_MAX_COLUMNS] = {0}, n_shown;
 
 	if (t->failed)
 		return false;
-	set_widths(t, n_columns, indent, room, width);
+	set_widths(t, n_columns, width);
+	n_shown = fit(t, n_columns, indent, room, width);
 	for (size_t i = 0; i < t->n_cells; i++) {
 		const char *cell = t->cells[i];
 		size_t c = i % n_columns;
-		bool last = c == n_columns - 1;
+		bool last = c == n_shown - 1;
 
+		if (c >= n_shown)
+			continue;
 		/* No white space at the end of a line. */
-		if (!last || !cell || *cell) {
+		if (!all_empty(&t->cells[i], n_shown - c)) {
 			put_spaces(c ? GAP : indent);
-			put_cell(cell, t->columns[c], width[c], last);
+			put_cell(cell, t->columns[c], width[c],
+				 all_empty(&t->cells[i + 1],
+					   n_shown - c - 1));
 		}
 		/* A name too long for a terminal gets a line of its own. */
 		if (!c && !last && room != NO_TERMINAL && cell &&

@@ -11,12 +11,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { TABLE_MAX_COLUMNS = 8 };
+enum { TABLE_MAX_COLUMNS = 9 };
 
 struct table {
 	const char *columns;	/* one letter each: 'l'eft or 'r'ight */
 	char **cells;		/* owned; row by row; NULL is a rule */
 	size_t n_cells;
+	bool spare_last;	/* no last column where a terminal is narrow */
 	bool failed;		/* out of memory: table_print() says so */
 };
 

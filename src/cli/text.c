@@ -153,3 +153,15 @@ double text_snr(double signal, double noise)
 {
 	return 10 * log10(signal / noise);
 }
+
+char *text_kl(double loss, char *buf)
+{
+	/* From what rounds to 0.0010 on. */
+	bool plain = loss >= 0.00095 && loss < 1000;
+
+	if (loss > 0)
+		snprintf(buf, TEXT_LEN, plain ? "%.4f" : "%.1e", loss);
+	else
+		strcpy(buf, "-");
+	return buf;
+}

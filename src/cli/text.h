@@ -36,4 +36,10 @@ char *text_duration(double seconds, char *buf);	/* 1:02:07 */
 /* 10·log10(signal / noise); noise must be above 0. */
 double text_snr(double signal, double noise);
 
+/*
+ * An estimated KL divergence in nats per token to buf (TEXT_LEN bytes), which
+ * it returns: "0.0349", "3.1e-05"; "-" for 0, which is unknown.
+ */
+char *text_kl(double loss, char *buf);
+
 #endif

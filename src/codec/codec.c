@@ -7,6 +7,7 @@ static const struct codec *const codecs[] = {
 	&codec_raw,
 	&codec_planes,
 	&codec_hasvq,
+	&codec_trellis,
 };
 
 const struct codec *codec_find(unsigned id)
@@ -15,6 +16,11 @@ const struct codec *codec_find(unsigned id)
 		if (codecs[i]->id == id)
 			return codecs[i];
 	return NULL;
+}
+
+unsigned codec_fallback(unsigned id)
+{
+	return id == CODEC_PLANES ? CODEC_RAW : CODEC_PLANES;
 }
 
 /*
@@ -57,8 +63,7 @@ enum hvqz_ret codec_encode(const struct codec_env *env,
 {
 	bool nonfinite = false;
 
-	/* Each codec's fall-back is the one before it; raw is the last. */
-	for (unsigned id = set->codec;; id--) {
+	for (unsigned id = set->codec;; id = codec_fallback(id)) {
 		bool declined = false;
 
 		*used = codec_find(id);

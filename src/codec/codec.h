@@ -19,15 +19,30 @@
 #include <stdint.h>
 
 struct kernels;
+struct factor;
 
 enum codec_id {
 	CODEC_RAW = 0,
 	CODEC_PLANES = 1,
 	CODEC_HASVQ = 2,
+	CODEC_TRELLIS = 3,
 };
 
 /* The largest codebook. */
 #define HVQZ_MAX_CENTROIDS 16384
+
+/*
+ * The mean error of a weight on a trellis, in squared steps: 4/12 of a scalar
+ * quantizer with the same points less what the trellis gains.
+ */
+#define TRELLIS_NOISE 0.27
+
+/*
+ * What the weighted error Σ g·(l·e)² does to the KL divergence, nats per token.
+ * ½ by theory; the rest was measured on docs-5m: the sensitivities know nothing
+ * of what errors in different layers do together.
+ */
+#define TRELLIS_LOSS (0.5 * 1.4)
 
 /* The largest raw_len of any slab, 256 MiB. */
 #define SLAB_MAX_RAW ((uint32_t)1 << 28)
@@ -48,17 +63,27 @@ struct codec_settings {
 	uint32_t centroids;	/* K: 2 … HVQZ_MAX_CENTROIDS */
 	uint32_t block;		/* b: 1, 2, 4 or 8 */
 	double outliers;	/* ρ: 0 … 0.5 */
+	/*
+	 * The trellis' step constant c: where no row sensitivities are known,
+	 * in the weights' unit; where they are, in √nats. Made by the job from
+	 * the wanted rate, or from quality where that is not NAN.
+	 */
+	double step, step_sens;
+	double quality;
 };
 
 /* What the encoder knows about the slab's quality; zero when lossless. */
 struct codec_stats {
 	double noise;		/* Σ (w − ŵ)² */
 	double signal;		/* Σ w² */
+	double loss;		/* estimated KL, nats per token; 0: unknown */
 	bool nonfinite;		/* NaN or Inf met: went lossless for it */
 };
 
 struct codec_env {
 	const struct kernels *kern;
+	/* Of the Hessian of the slab's tensor, or NULL. */
+	const struct factor *factor;
 	/* Asked now and then in long loops: true means give up. May be NULL. */
 	bool (*stopped)(void *ctx);
 	void *stopped_ctx;
@@ -99,6 +124,10 @@ struct codec {
 extern const struct codec codec_raw;
 extern const struct codec codec_planes;
 extern const struct codec codec_hasvq;
+extern const struct codec codec_trellis;
+
+/* Whose turn it is when codec id declines: planes, and after them raw. */
+unsigned codec_fallback(unsigned id);
 
 /* NULL for an id no codec has. */
 const struct codec *codec_find(unsigned id);

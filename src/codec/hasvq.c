@@ -23,35 +23,6 @@ void hasvq_free(struct hasvq *q)
 	*q = (struct hasvq){0};
 }
 
-/* 2^(i/8), and the bounds halfway (in ratio) to the next: 2^((2i+1)/16). */
-static const float eighth[8] = {
-	0x1p+0f,	0x1.172b84p+0f, 0x1.306fep+0f,	0x1.4bfdaep+0f,
-	0x1.6a09e6p+0f, 0x1.8ace54p+0f, 0x1.ae89fap+0f, 0x1.d5818ep+0f,
-};
-static const float halfway[8] = {
-	0x1.0b5586p+0f, 0x1.2387a6p+0f, 0x1.3dea64p+0f, 0x1.5ab07ep+0f,
-	0x1.7a1148p+0f, 0x1.9c4918p+0f, 0x1.c199bep+0f, 0x1.ea4afap+0f,
-};
-
-float hasvq_scale(unsigned q)
-{
-	return eighth[q & 7] *
-	       f32_from_bits((uint32_t)((int)(q >> 3) - 64 + 127) << 23);
-}
-
-unsigned hasvq_scale_code(float v)
-{
-	uint32_t u = f32_to_bits(v);
-	float m = f32_from_bits((u & 0x7fffff) | 0x3f800000);
-	int q = ((int)(u >> 23) - 127 + 64) * 8;
-
-	for (int i = 0; i < 8 && m >= halfway[i]; i++)
-		q++;
-	if (q < 0)
-		return 0;
-	return q < HASVQ_SCALE_CODES ? (unsigned)q : HASVQ_SCALE_CODES - 1;
-}
-
 static unsigned index_bits(uint32_t k)
 {
 	return k < 2 ? 0 : 32 - (unsigned)__builtin_clz(k - 1);
@@ -85,7 +56,7 @@ static enum hvqz_ret put_compact(const struct hasvq *q, const uint32_t *counts,
 		return hvqz_nomem(err, n * sizeof(*v), "numbers to code");
 	for (size_t i = 0; i < q->n_rows; i++)
 		v[i] = zigzag(q->code[i] -
-			      (i ? q->code[i - 1] : HASVQ_SCALE_CODES / 2));
+			      (i ? q->code[i - 1] : SCALE_CODES / 2));
 	TRY_OUT(intcode_put(v, q->n_rows, out, err));
 	buf_f32(out, q->step);
 	for (size_t i = 0; i < n_cent; i++)
@@ -167,7 +138,7 @@ static enum hvqz_ret get_compact(struct hasvq *q, struct cursor *c,
 	size_t n_cent = (size_t)q->k * q->b;
 	size_t n = q->n_rows > n_cent ? q->n_rows : n_cent;
 	uint32_t *v = malloc(n * sizeof(*v));
-	int64_t code = HASVQ_SCALE_CODES / 2;
+	int64_t code = SCALE_CODES / 2;
 	enum hvqz_ret ret;
 
 	if (!v)
@@ -175,14 +146,14 @@ static enum hvqz_ret get_compact(struct hasvq *q, struct cursor *c,
 	TRY_OUT(intcode_get(c, v, q->n_rows, "row scales", err));
 	for (size_t i = 0; i < q->n_rows; i++) {
 		code += unzigzag(v[i]);
-		if (code < 0 || code >= HASVQ_SCALE_CODES) {
+		if (code < 0 || code >= SCALE_CODES) {
 			ret = hvqz_fail(err, HVQZ_DAMAGED,
 					"row scale code %" PRId64
 					" is not in 0 to %d", code,
-					HASVQ_SCALE_CODES - 1);
+					SCALE_CODES - 1);
 			goto out;
 		}
-		q->scale[i] = hasvq_scale((unsigned)code);
+		q->scale[i] = scale_value((unsigned)code);
 	}
 	if (!cur_f32(c, &q->step) || !isfinite(q->step) || !(q->step > 0)) {
 		ret = bad(err, "the codebook's step is not a finite number "

@@ -18,6 +18,7 @@
 #include "base/bytes.h"
 #include "codec/codec.h"
 #include "codec/hasvq_index.h"
+#include "codec/scale.h"
 #include "codec/sparse.h"
 
 enum {
@@ -42,12 +43,6 @@ struct hasvq {
 };
 
 void hasvq_free(struct hasvq *q);
-
-/* The compact scale of code q: 2^(q/8 − 64), from basic arithmetic. */
-float hasvq_scale(unsigned q);
-/* The code whose scale is nearest (in ratio) to v > 0. */
-unsigned hasvq_scale_code(float v);
-enum { HASVQ_SCALE_CODES = 1024 };
 
 /* Append q's payload. counts [k]: how often each index occurs. */
 enum hvqz_ret hasvq_put(const struct hasvq *q, const uint32_t *counts,

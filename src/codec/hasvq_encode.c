@@ -93,11 +93,11 @@ static bool scale_rows(struct encoder *e)
 		float *x = e->x + i * e->padded, s;
 
 		if (q->compact) {
-			q->code[i] = (uint16_t)hasvq_scale_code(
+			q->code[i] = (uint16_t)scale_code(
 				row_rms(x, q->n_cols));
 			if (q->code[i] > MAX_SCALE_CODE)
 				return false;
-			s = hasvq_scale(q->code[i]);
+			s = scale_value(q->code[i]);
 			e->row_v[i] *= s * s;
 		} else {
 			q->code[i] = f16_from_f32(row_max(x, q->n_cols));

@@ -23,44 +23,24 @@
  */
 #define MIN_SIZE 1.5f
 
-/* BF16 for BF16 tensors, and for F32 outliers that F16 would make infinite. */
-static enum half_kind choose_kind(enum dtype dtype, const float *w, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (dtype == DTYPE_BF16 || fabsf(w[i]) >= 65520.0f)
-			return HALF_BF16;
-	return HALF_F16;
-}
-
 /* Make the n_out highest scores [n_elems] the outliers. */
 static enum hvqz_ret take(struct encoder *e, const float *score, size_t n_out,
 			  struct hvqz_err *err)
 {
 	struct hasvq *q = &e->q;
-	unsigned elem = dtype_bits(e->slab->dtype) / 8;
-	float *w = malloc((n_out + 1) * sizeof(*w));
-	enum hvqz_ret ret;
 
-	if (!w)
-		return hvqz_nomem(err, n_out * sizeof(*w), "the outliers");
 	sparse_free(&q->sparse);
-	TRY_OUT(sparse_alloc(&q->sparse, (uint32_t)n_out, err));
-	TRY_OUT(decouple(score, e->n_elems, n_out, q->sparse.pos, err));
+	TRY(sparse_alloc(&q->sparse, (uint32_t)n_out, err));
+	TRY(decouple(score, e->n_elems, n_out, q->sparse.pos, err));
 	for (size_t o = 0; o < n_out; o++) {
 		size_t p = q->sparse.pos[o];
 		size_t at = p / q->n_cols * e->padded + p % q->n_cols;
 
-		weights_widen(e->slab->dtype, e->raw + p * elem, 1, &w[o]);
 		e->covered[at] = 1;
 		if (!q->compact)
 			e->x[at] = 0;
 	}
-	q->sparse.kind = choose_kind(e->slab->dtype, w, n_out);
-	for (size_t o = 0; o < n_out; o++)
-		q->sparse.half[o] = half_from_f32(q->sparse.kind, w[o]);
-out:
-	free(w);
-	return ret;
+	return sparse_take(&q->sparse, e->slab, e->raw, err);
 }
 
 enum hvqz_ret outliers_by_importance(struct encoder *e, size_t n_out,

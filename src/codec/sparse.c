@@ -1,6 +1,7 @@
 /* sparse.c - both forms of sparse.h. */
 #include "codec/sparse.h"
 
+#include "codec/weights.h"
 #include "entropy/bits.h"
 #include "entropy/intcode.h"
 
@@ -26,6 +27,32 @@ void sparse_free(struct sparse *s)
 	free(s->half);
 	s->pos = NULL;
 	s->half = NULL;
+}
+
+/* BF16 for BF16 tensors, and for F32 outliers that F16 would make infinite. */
+static enum half_kind choose_kind(enum dtype dtype, const float *w, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (dtype == DTYPE_BF16 || fabsf(w[i]) >= 65520.0f)
+			return HALF_BF16;
+	return HALF_F16;
+}
+
+enum hvqz_ret sparse_take(struct sparse *s, const struct slab *slab,
+			  const uint8_t *raw, struct hvqz_err *err)
+{
+	size_t elem = dtype_bits(slab->dtype) / 8;
+	float *w = malloc((s->n + 1) * sizeof(*w));
+
+	if (!w)
+		return hvqz_nomem(err, s->n * sizeof(*w), "the outliers");
+	for (uint32_t o = 0; o < s->n; o++)
+		weights_widen(slab->dtype, raw + s->pos[o] * elem, 1, &w[o]);
+	s->kind = choose_kind(slab->dtype, w, s->n);
+	for (uint32_t o = 0; o < s->n; o++)
+		s->half[o] = half_from_f32(s->kind, w[o]);
+	free(w);
+	return HVQZ_OK;
 }
 
 /* The magnitude pattern of a typical outlier of a row of this scale. */

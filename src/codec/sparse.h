@@ -19,6 +19,7 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "base/half.h"
+#include "codec/codec.h"
 
 #include <stdbool.h>
 
@@ -47,6 +48,10 @@ struct sparse {
 /* Allocate for n outliers; sparse_free() releases. */
 enum hvqz_ret sparse_alloc(struct sparse *s, uint32_t n, struct hvqz_err *err);
 void sparse_free(struct sparse *s);
+
+/* Allocated, pos set: the patterns of the slab's weights there, and kind. */
+enum hvqz_ret sparse_take(struct sparse *s, const struct slab *slab,
+			  const uint8_t *raw, struct hvqz_err *err);
 
 /* scale: [n_rows], the row scales s_i the decoder also has; n_cols per row. */
 enum hvqz_ret sparse_put(const struct sparse *s, bool compact,

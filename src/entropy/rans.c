@@ -6,8 +6,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define STATE_LOW ((uint32_t)1 << 16)
-
 void rans_table_free(struct rans_table *t)
 {
 	free(t->freq);
@@ -128,6 +126,47 @@ unsigned rans_lanes(size_t n)
 	return n < 2048 ? 1 : n < 65536 ? 4 : RANS_MAX_LANES;
 }
 
+enum hvqz_ret rans_put_frame(const uint32_t *state, unsigned lanes,
+			     const uint16_t *words, size_t n_words,
+			     struct buf *out, struct hvqz_err *err)
+{
+	uint8_t *to;
+
+	varint_put(out, (uint32_t)n_words);
+	for (unsigned l = 0; l < lanes; l++)
+		buf_u32(out, state[l]);
+	to = buf_grow(out, n_words * 2);
+	for (size_t i = n_words; to && i-- > 0; to += 2)
+		put_le16(to, words[i]);
+	return buf_ok(out, err);
+}
+
+bool rans_get_frame(struct cursor *c, unsigned lanes, uint32_t *state,
+		    const uint8_t **word, const uint8_t **end)
+{
+	uint32_t n_words;
+
+	if (!varint_get(c, &n_words))
+		return false;
+	for (unsigned l = 0; l < lanes; l++)
+		if (!cur_u32(c, &state[l]) || state[l] < RANS_LOW)
+			return false;
+	*word = cur_take(c, (uint64_t)n_words * 2);
+	if (!*word)
+		return false;
+	*end = *word + (size_t)n_words * 2;
+	return true;
+}
+
+bool rans_at_end(const uint32_t *state, unsigned lanes, const uint8_t *word,
+		 const uint8_t *end)
+{
+	for (unsigned l = 0; l < lanes; l++)
+		if (state[l] != RANS_LOW)
+			return false;
+	return word == end;
+}
+
 enum hvqz_ret rans_encode(const struct rans_table *t, const uint16_t *sym,
 			  size_t n, struct buf *out, struct hvqz_err *err)
 {
@@ -135,66 +174,40 @@ enum hvqz_ret rans_encode(const struct rans_table *t, const uint16_t *sym,
 	uint32_t state[RANS_MAX_LANES];
 	uint16_t *words = malloc((n + 1) * sizeof(*words));
 	size_t n_words = 0;
-	uint8_t *to;
+	enum hvqz_ret ret;
 
 	if (!words)
 		return hvqz_nomem(err, n * sizeof(*words), "a rANS stream");
 	for (unsigned l = 0; l < lanes; l++)
-		state[l] = STATE_LOW;
+		state[l] = RANS_LOW;
 	for (size_t i = n; i-- > 0;) {
-		uint32_t *x = &state[i % lanes];
-		uint32_t f = t->freq[sym[i]];
-
-		assert(f);
-		if (*x >= (uint64_t)f << (32 - t->bits)) {
-			words[n_words++] = (uint16_t)*x;
-			*x >>= 16;
-		}
-		*x = (*x / f << t->bits) + t->cum[sym[i]] + *x % f;
+		assert(t->freq[sym[i]]);
+		rans_push(&state[i % lanes], t->freq[sym[i]], t->cum[sym[i]],
+			  t->bits, words, &n_words);
 	}
-	varint_put(out, (uint32_t)n_words);
-	for (unsigned l = 0; l < lanes; l++)
-		buf_u32(out, state[l]);
-	to = buf_grow(out, n_words * 2);
-	for (size_t i = n_words; to && i-- > 0; to += 2)
-		put_le16(to, words[i]);
+	ret = rans_put_frame(state, lanes, words, n_words, out, err);
 	free(words);
-	return buf_ok(out, err);
+	return ret;
 }
 
 bool rans_decode(const struct rans_table *t, struct cursor *c, uint16_t *sym,
 		 size_t n)
 {
 	unsigned lanes = rans_lanes(n);
-	uint32_t state[RANS_MAX_LANES], n_words;
+	uint32_t state[RANS_MAX_LANES];
 	uint32_t mask = ((uint32_t)1 << t->bits) - 1;
 	const uint8_t *word, *end;
 
-	if (!varint_get(c, &n_words))
+	if (!rans_get_frame(c, lanes, state, &word, &end))
 		return false;
-	for (unsigned l = 0; l < lanes; l++)
-		if (!cur_u32(c, &state[l]) || state[l] < STATE_LOW)
-			return false;
-	word = cur_take(c, (uint64_t)n_words * 2);
-	if (!word)
-		return false;
-	end = word + (size_t)n_words * 2;
 	for (size_t i = 0; i < n; i++) {
-		uint32_t *x = &state[i % lanes];
-		uint32_t in = *x & mask;
-		uint16_t s = t->slot[in];
+		uint32_t *x = &state[i % lanes], slot = *x & mask;
+		uint16_t s = t->slot[slot];
 
-		*x = t->freq[s] * (*x >> t->bits) + in - t->cum[s];
-		if (*x < STATE_LOW) {
-			if (word == end)
-				return false;
-			*x = *x << 16 | get_le16(word);
-			word += 2;
-		}
+		if (!rans_pop(x, t->freq[s], t->cum[s], slot, t->bits, &word,
+			      end))
+			return false;
 		sym[i] = s;
 	}
-	for (unsigned l = 0; l < lanes; l++)
-		if (state[l] != STATE_LOW)
-			return false;
-	return word == end;
+	return rans_at_end(state, lanes, word, end);
 }

@@ -30,6 +30,9 @@ enum {
 	RANS_MAX_LANES = 32,
 };
 
+/* Where a state begins; it never falls below. */
+#define RANS_LOW ((uint32_t)1 << 16)
+
 struct rans_table {
 	unsigned bits;		/* frequencies sum to 2^bits */
 	uint32_t n;		/* symbols */
@@ -65,6 +68,52 @@ void rans_scale(const uint32_t *counts, uint32_t n, unsigned bits,
 
 /* Lanes of a stream of n symbols: 1, 4 or 32. */
 unsigned rans_lanes(size_t n);
+
+/*
+ * One symbol of frequency f and cumulative frequency c into state *x; a word
+ * that it gives away goes to words[*n_words].
+ */
+static inline void rans_push(uint32_t *x, uint32_t f, uint32_t c,
+			     unsigned bits, uint16_t *words, size_t *n_words)
+{
+	if (*x >= (uint64_t)f << (32 - bits)) {
+		words[(*n_words)++] = (uint16_t)*x;
+		*x >>= 16;
+	}
+	*x = (*x / f << bits) + c + *x % f;
+}
+
+/*
+ * Undo rans_push, slot being *x mod 2^bits. False when a word is needed and
+ * *word is at end.
+ */
+static inline bool rans_pop(uint32_t *x, uint32_t f, uint32_t c, uint32_t slot,
+			    unsigned bits, const uint8_t **word,
+			    const uint8_t *end)
+{
+	*x = f * (*x >> bits) + slot - c;
+	if (*x < RANS_LOW) {
+		if (*word == end)
+			return false;
+		*x = *x << 16 | get_le16(*word);
+		*word += 2;
+	}
+	return true;
+}
+
+/*
+ * The frame of a stream: varint(words), the lanes' start states, the words,
+ * which the encoder made last to first.
+ */
+enum hvqz_ret rans_put_frame(const uint32_t *state, unsigned lanes,
+			     const uint16_t *words, size_t n_words,
+			     struct buf *out, struct hvqz_err *err);
+/* False when cut, or a state is out of range. */
+bool rans_get_frame(struct cursor *c, unsigned lanes, uint32_t *state,
+		    const uint8_t **word, const uint8_t **end);
+/* Did the decoder end where the encoder began? */
+bool rans_at_end(const uint32_t *state, unsigned lanes, const uint8_t *word,
+		 const uint8_t *end);
 
 /* Append n symbols (all with freq > 0) as varint(words) and the stream. */
 enum hvqz_ret rans_encode(const struct rans_table *t, const uint16_t *sym,

@@ -205,4 +205,5 @@ void report_chunk(struct job_report *rep, const struct chunk_head *h)
 	rep->n_chunks++;
 	rep->noise += h->noise;
 	rep->signal += h->signal;
+	rep->loss += h->loss;
 }

@@ -8,6 +8,8 @@
 #include "codec/weights.h"
 #include "formats/sidecar.h"
 #include "job/job_internal.h"
+#include "job/rate.h"
+#include "sense/factor_cache.h"
 #include "stream/pipeline.h"
 
 #ifdef HAVE_CONFIG_H
@@ -17,6 +19,7 @@
 #endif
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +39,9 @@ struct slot {
 struct encode_job {
 	const struct job_env *env;
 	const struct encode_options *opt;
+	struct codec_settings set;	/* opt's, with the steps */
 	struct codec_env codec_env;
+	struct factor_cache factors;
 	const struct reader_ops *reader;
 	void *state;			/* the reader's */
 	struct container_info info;
@@ -106,6 +111,26 @@ static enum hvqz_ret verify(struct encode_job *j, struct slot *s,
 				codec->name);
 }
 
+/* Encode the slot's rows, with their tensor's factor where one is of use. */
+static enum hvqz_ret encode_slab(struct encode_job *j, struct slot *s,
+				 const struct codec **codec,
+				 struct codec_stats *stats,
+				 struct hvqz_err *err)
+{
+	const struct tensor_plan *tp = &j->plan.t[s->tensor];
+	struct codec_env env = j->codec_env;
+	enum hvqz_ret ret;
+
+	if (tp->set.codec == CODEC_TRELLIS && tp->sens)
+		TRY(factor_cache_get(&j->factors, tp->sens, plan_chunks(tp),
+				     &env.factor, err));
+	ret = codec_encode(&env, &s->slab, &tp->set, tp->sens, s->raw,
+			   &s->out, codec, stats, err);
+	if (env.factor)
+		factor_cache_put(&j->factors, env.factor);
+	return ret;
+}
+
 static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
 			  struct hvqz_err *err)
 {
@@ -118,14 +143,13 @@ static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
 	uint32_t raw_len = s->slab.raw_len;
 	const uint8_t *made = s->raw;
 
-	TRY(codec_encode(&j->codec_env, &s->slab, &set, tp->sens, s->raw,
-			 &s->out, &codec, &stats, err));
+	TRY(encode_slab(j, s, &codec, &stats, err));
 	s->nonfinite = stats.nonfinite;
 	while (s->out.len < container_min_stored(raw_len)) {
 		/* Too small to be allowed (hvqz.md): the next codec's turn. */
-		set.codec = codec->id - 1;
-		TRY(codec_encode(&j->codec_env, &s->slab, &set, tp->sens,
-				 s->raw, &s->out, &codec, &stats, err));
+		set.codec = (enum codec_id)codec_fallback(codec->id);
+		TRY(codec_encode(&j->codec_env, &s->slab, &set, NULL, s->raw,
+				 &s->out, &codec, &stats, err));
 	}
 	if (!codec->lossless || !j->opt->no_verify) {
 		TRY(verify(j, s, codec, &stats, j->back[worker], err));
@@ -140,6 +164,7 @@ static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
 		.stored_len = (uint32_t)s->out.len,
 		.noise = container_stat(stats.noise),
 		.signal = container_stat(stats.signal),
+		.loss = container_stat(stats.loss),
 		.stored_hash = XXH3_64bits(s->out.p, s->out.len),
 		.raw_hash = XXH3_64bits(made, raw_len),
 	};
@@ -172,7 +197,11 @@ static enum hvqz_ret put(void *ctx, void *slot, struct hvqz_err *err)
 /* The settings in words, for the header's remarks. */
 static void describe(const struct codec_settings *set, char *buf, size_t len)
 {
-	if (set->codec != CODEC_HASVQ)
+	if (set->codec == CODEC_TRELLIS)
+		snprintf(buf, len, "trellis c=%.6g/%.6g rho=%.9g -%d",
+			 set->step, set->step_sens, set->outliers,
+			 set->effort);
+	else if (set->codec != CODEC_HASVQ)
 		snprintf(buf, len, "%s -%d", codec_find(set->codec)->name,
 			 set->effort);
 	else
@@ -189,7 +218,7 @@ static enum hvqz_ret remark(struct encode_job *j, struct hvqz_err *err)
 	char text[128];
 
 	TRY(container_note(info, "encoder", "hvqz " PACKAGE_VERSION, err));
-	describe(&j->opt->set, text, sizeof(text));
+	describe(&j->set, text, sizeof(text));
 	TRY(container_note(info, "settings", text, err));
 	for (size_t i = 0; i < j->opt->n_rules; i++)
 		TRY(container_note(info, "tensor", j->opt->rules[i].text,
@@ -209,6 +238,43 @@ static enum hvqz_ret remark(struct encode_job *j, struct hvqz_err *err)
 	return HVQZ_OK;
 }
 
+/* The steps of every tensor that is to get a trellis. */
+static enum hvqz_ret set_rate(struct encode_job *j, struct hvqz_err *err)
+{
+	const struct encode_options *opt = j->opt;
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < j->plan.n_tensors; i++) {
+		const struct tensor_plan *tp = &j->plan.t[i];
+		const struct tensor *t = &j->info.model.tensors[i];
+
+		if (tp->set.codec != CODEC_TRELLIS)
+			continue;
+		n += t->n_elems;
+		if (opt->rate_mode == RATE_KL &&
+		    !(tp->sens && tp->sens->curvature > 0))
+			return hvqz_fail_tensor(err, HVQZ_USAGE, t->name,
+						"no row sensitivities are "
+						"known, so its part of a KL "
+						"divergence is not either: "
+						"--kl needs a sidecar with "
+						"row_sens or curvature");
+	}
+	if (opt->rate_mode == RATE_KL)
+		rate_from_kl(opt->rate, n, &j->set);
+	else
+		rate_from_quality(opt->rate, n, &j->set);
+	for (size_t i = 0; i < j->plan.n_tensors; i++) {
+		struct codec_settings *set = &j->plan.t[i].set;
+
+		set->step = j->set.step;
+		set->step_sens = j->set.step_sens;
+		if (set->codec == CODEC_TRELLIS && !isnan(set->quality))
+			rate_from_quality(set->quality, n, set);
+	}
+	return HVQZ_OK;
+}
+
 /* Everything that is known before the first chunk. */
 static enum hvqz_ret prepare(struct encode_job *j, struct source *src,
 			     struct hvqz_err *err)
@@ -221,9 +287,11 @@ static enum hvqz_ret prepare(struct encode_job *j, struct source *src,
 	TRY(j->reader->head(src, m, &j->state, err));
 	if (j->opt->sens)
 		TRY(sidecar_match(j->opt->sens, m, &j->env->notes, err));
-	TRY(plan_make(&j->plan, m, &j->opt->set, j->opt->rules,
+	j->set = j->opt->set;
+	TRY(plan_make(&j->plan, m, &j->set, j->opt->rules,
 		      j->opt->n_rules, j->opt->sens,
 		      elems ? elems : DEFAULT_CHUNK, err));
+	TRY(set_rate(j, err));
 	info->max_raw = j->plan.max_raw;
 	info->n_chunks = j->plan.n_chunks;
 	info->tensor_flags = calloc(m->n_tensors + 1, 1);
@@ -238,7 +306,8 @@ static enum hvqz_ret prepare(struct encode_job *j, struct source *src,
 	j->rep->in_bytes = m->head_len;
 	/* A slot: rows and payload. A worker: codec scratch, decoded rows and
 	 * the decoder's scratch, which is smaller than the encoder's. */
-	j->rep->memory = 4 * (uint64_t)m->head_len +
+	j->rep->memory = job_threads(j->env) * plan_factor_memory(&j->plan) +
+			 4 * (uint64_t)m->head_len +
 			 j->n_slots * 2 * (uint64_t)j->plan.max_raw +
 			 job_threads(j->env) *
 				 (j->plan.encode_memory + j->plan.max_raw);
@@ -282,6 +351,7 @@ static void release(struct encode_job *j)
 	container_writer_free(j->writer);
 	if (j->reader)
 		j->reader->free(j->state);
+	factor_cache_free(&j->factors);
 	plan_free(&j->plan);
 	container_info_free(&j->info);
 }
@@ -303,6 +373,8 @@ enum hvqz_ret job_encode(const struct job_env *env,
 	enum hvqz_ret ret;
 
 	*rep = (struct job_report){0};
+	factor_init();
+	factor_cache_init(&j.factors);
 	TRY_OUT(prepare(&j, src, err));
 	if (opt->dry_run) {
 		rep->n_chunks = j.plan.n_chunks;

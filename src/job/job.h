@@ -33,7 +33,22 @@ struct job_env {
 	void *stopped_ctx;
 };
 
+/*
+ * How much to lose. One constant goes for all tensors (codec_settings.step,
+ * step_sens); this is where it comes from.
+ */
+enum rate_mode {
+	RATE_QUALITY,		/* a point on a scale, default QUALITY_DEFAULT */
+	RATE_BPP,		/* whole file, bits per parameter */
+	RATE_KL,		/* estimated KL divergence, nats per token */
+};
+
+/* One point of quality is half a bit a weight: half the KL divergence. */
+#define QUALITY_DEFAULT 5.0
+
 struct encode_options {
+	enum rate_mode rate_mode;
+	double rate;
 	struct codec_settings set;
 	struct tensor_rule *rules;
 	size_t n_rules;
@@ -47,6 +62,7 @@ struct job_report {
 	uint64_t in_bytes, out_bytes;
 	uint64_t n_params, n_tensors, n_lossy, n_chunks;
 	double noise, signal;		/* over the lossy tensors */
+	double loss;		/* estimated KL, nats per token; 0: unknown */
 	uint64_t n_nonfinite;		/* chunks gone lossless for NaN/Inf */
 	uint64_t n_damaged;		/* test: chunks that are bad */
 	uint64_t memory;		/* planned peak, bytes */
@@ -101,6 +117,7 @@ struct listing {
 		uint64_t stored;	/* bytes in the file, heads included */
 		uint64_t n_chunks;
 		double noise, signal;
+		double loss;		/* nats per token; 0: unknown */
 		uint32_t codecs;	/* bit i: codec id i is used */
 	} *t;				/* [n_tensors], owned */
 	uint64_t file_size;

@@ -25,12 +25,14 @@ static enum hvqz_ret alloc_tensors(struct listing *l, struct hvqz_err *err)
 }
 
 static void add_chunk(struct listing_tensor *t, unsigned codec,
-		      uint32_t stored_len, float noise, float signal)
+		      uint32_t stored_len, float noise, float signal,
+		      float loss)
 {
 	t->stored += CONTAINER_CHUNK_HEAD_LEN + (uint64_t)stored_len;
 	t->n_chunks++;
 	t->noise += noise;
 	t->signal += signal;
+	t->loss += loss;
 	t->codecs |= 1u << (codec & 31);
 }
 
@@ -41,10 +43,12 @@ static enum hvqz_ret by_index(struct container_reader *r, struct listing *l,
 
 	TRY(container_read_index(r, &ix, err));
 	for (size_t t = 0; t < l->info.model.n_tensors; t++)
-		for (size_t i = ix.first[t]; i < ix.first[t + 1]; i++)
-			add_chunk(&l->t[t], ix.chunks[i].codec,
-				  ix.chunks[i].stored_len, ix.chunks[i].noise,
-				  ix.chunks[i].signal);
+		for (size_t i = ix.first[t]; i < ix.first[t + 1]; i++) {
+			const struct container_index_entry *e = &ix.chunks[i];
+
+			add_chunk(&l->t[t], e->codec, e->stored_len, e->noise,
+				  e->signal, e->loss);
+		}
 	l->file_size = ix.file_size;
 	container_index_free(&ix);
 	return HVQZ_OK;
@@ -64,7 +68,7 @@ static enum hvqz_ret by_reading(const struct job_env *env,
 		if (end)
 			break;
 		add_chunk(&l->t[h.tensor], h.codec, h.stored_len, h.noise,
-			  h.signal);
+			  h.signal, h.loss);
 	}
 	TRY(container_read_tail(r, err));
 	l->file_size = src->off;

@@ -1,6 +1,8 @@
 /* plan.c - deciding, for every tensor, what plan.h holds. */
 #include "model/plan.h"
 
+#include "sense/factor.h"
+
 #include <fnmatch.h>
 #include <stdlib.h>
 
@@ -49,6 +51,28 @@ static uint32_t rows_per_chunk(const struct tensor_rows *r,
 	return (uint32_t)((r->n_rows + n_chunks - 1) / n_chunks);
 }
 
+uint64_t plan_chunks(const struct tensor_plan *tp)
+{
+	return (tp->rows.n_rows + tp->rows_per_chunk - 1) /
+	       tp->rows_per_chunk;
+}
+
+uint64_t plan_factor_memory(const struct plan *p)
+{
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < p->n_tensors; i++) {
+		const struct tensor_plan *tp = &p->t[i];
+		uint64_t need;
+
+		if (tp->set.codec != CODEC_TRELLIS || !tp->sens)
+			continue;
+		need = factor_memory(tp->sens->n_in, sens_can_load(tp->sens));
+		most = need > most ? need : most;
+	}
+	return most;
+}
+
 struct slab plan_slab(const struct plan *p, const struct model *m, size_t t,
 		      uint64_t first_row)
 {
@@ -86,13 +110,13 @@ static enum hvqz_ret plan_tensor(struct plan *p, const struct model *m,
 	tp->rows_per_chunk = rows_per_chunk(&tp->rows, chunk_elems);
 	if (!tp->rows.n_rows)
 		return HVQZ_OK;
-	p->n_chunks += (tp->rows.n_rows + tp->rows_per_chunk - 1) /
-		       tp->rows_per_chunk;
+	p->n_chunks += plan_chunks(tp);
 	slab = plan_slab(p, m, i, 0);
 	if (slab.raw_len > p->max_raw)
 		p->max_raw = slab.raw_len;
 	/* A lossy codec may fall back to planes: the larger of both. */
-	for (unsigned id = tp->set.codec; id > CODEC_RAW; id--) {
+	for (unsigned id = tp->set.codec; id != CODEC_RAW;
+	     id = codec_fallback(id)) {
 		need = codec_find(id)->encode_memory(&slab, &tp->set);
 		if (need > p->encode_memory)
 			p->encode_memory = need;

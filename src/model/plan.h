@@ -38,6 +38,12 @@ enum hvqz_ret plan_make(struct plan *p, const struct model *m,
 			struct hvqz_err *err);
 void plan_free(struct plan *p);
 
+/* How many chunks a tensor has. */
+uint64_t plan_chunks(const struct tensor_plan *tp);
+
+/* Bytes the factor of the widest Hessian needs, at the most; 0: no Hessian. */
+uint64_t plan_factor_memory(const struct plan *p);
+
 /* The slab of tensor t that starts at first_row. */
 struct slab plan_slab(const struct plan *p, const struct model *m, size_t t,
 		      uint64_t first_row);

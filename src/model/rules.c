@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,15 @@ void settings_preset_high(struct codec_settings *set)
 	set->outliers = 0.02;
 }
 
+void settings_trellis(struct codec_settings *set)
+{
+	if (set->codec == CODEC_TRELLIS)
+		return;
+	set->codec = CODEC_TRELLIS;
+	set->outliers = 1e-4;
+	set->quality = NAN;
+}
+
 /* A whole decimal number in [min, max]? */
 static bool parse_u32(const char *s, uint32_t min, uint32_t max, uint32_t *v)
 {
@@ -36,6 +46,16 @@ static bool parse_u32(const char *s, uint32_t min, uint32_t max, uint32_t *v)
 		return false;
 	*v = (uint32_t)n;
 	return true;
+}
+
+static bool parse_quality(const char *s, double *v)
+{
+	char *end;
+
+	if ((*s < '0' || *s > '9') && *s != '.')
+		return false;
+	*v = strtod(s, &end);
+	return end != s && !*end && *v >= QUALITY_MIN && *v <= QUALITY_MAX;
 }
 
 static bool parse_share(const char *s, double *v)
@@ -58,6 +78,15 @@ static enum hvqz_ret apply_word(struct codec_settings *set, const char *word,
 		set->codec = CODEC_PLANES;
 	} else if (!strcmp(word, "raw")) {
 		set->codec = CODEC_RAW;
+	} else if (!strcmp(word, "trellis")) {
+		settings_trellis(set);
+	} else if (!strncmp(word, "q=", 2)) {
+		settings_trellis(set);
+		if (!parse_quality(word + 2, &set->quality))
+			return hvqz_fail(err, HVQZ_USAGE,
+					 "'%s': a quality is a number from "
+					 "%d to %d", word, QUALITY_MIN,
+					 QUALITY_MAX);
 	} else if (!strcmp(word, "kmeans")) {
 		set->codec = CODEC_HASVQ;
 	} else if (!strcmp(word, "mid")) {
@@ -83,7 +112,8 @@ static enum hvqz_ret apply_word(struct codec_settings *set, const char *word,
 					 "weights", word);
 		set->block = b;
 	} else if (!strncmp(word, "rho=", 4)) {
-		set->codec = CODEC_HASVQ;
+		if (set->codec != CODEC_TRELLIS)
+			set->codec = CODEC_HASVQ;
 		if (!parse_share(word + 4, &set->outliers))
 			return hvqz_fail(err, HVQZ_USAGE,
 					 "'%s': the share of outliers is a "
@@ -91,8 +121,8 @@ static enum hvqz_ret apply_word(struct codec_settings *set, const char *word,
 	} else {
 		return hvqz_fail(err, HVQZ_USAGE,
 				 "unknown setting '%s'; there are lossless, "
-				 "raw, kmeans, mid, high, faithful, k=N, b=N "
-				 "and rho=X", word);
+				 "raw, trellis, q=X, kmeans, mid, high, "
+				 "faithful, k=N, b=N and rho=X", word);
 	}
 	return HVQZ_OK;
 }

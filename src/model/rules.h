@@ -4,6 +4,7 @@
  * SETTING is a comma-separated list, applied in order to the job's settings:
  *
  *	lossless | raw		the codec
+ *	trellis | q=X		the trellis; with this quality
  *	kmeans | mid | high	HAS-VQ; with the paper's preset
  *	faithful		HAS-VQ exactly as published
  *	k=N  b=N  rho=X		HAS-VQ with these centroids, block, outliers
@@ -28,6 +29,11 @@ void rule_free(struct tensor_rule *rule);
 /* Apply a checked SETTING to *set. HVQZ_USAGE with a sentence when bad. */
 enum hvqz_ret settings_apply(struct codec_settings *set, const char *setting,
 			     struct hvqz_err *err);
+
+enum { QUALITY_MIN = 0, QUALITY_MAX = 20 };
+
+/* The trellis as it is by default; nothing changes if it is one already. */
+void settings_trellis(struct codec_settings *set);
 
 /* The two published points of HAS-VQ. */
 void settings_preset_mid(struct codec_settings *set);

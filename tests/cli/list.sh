@@ -5,6 +5,8 @@
 cp "$MODEL" m.safetensors
 status 0 hvqz -1 --centroids 64 m.safetensors
 status 0 hvqz --lossless -o exact.hvqz m.safetensors
+status 0 hvqz -1 --sidecar "$DATA/kjv-1m/sidecar/full.safetensors" \
+	-o sens.hvqz m.safetensors
 size=$(wc -c <m.safetensors.hvqz)
 raw=$(wc -c <m.safetensors)
 
@@ -56,7 +58,7 @@ silent
 status 0 hvqz -lv odd.safetensors.hvqz >page
 grep -q '^  ctl?\[2J  *F16    \[2\] ' page || fail "a name is not masked"
 grep -q "^  $long  F16    \[\] " page || fail "a long name is not whole"
-grep -q '^  none  *F16    \[0, 3\]  -  *0  *-  *exact$' page ||
+grep -q '^  none  *F16    \[0, 3\]  -  *0  *-  *exact  *-$' page ||
 	fail "an empty tensor is not shown as one"
 [ "$(awk 'length($0) > 90' page | wc -l)" -eq 1 ] ||
 	fail "a long name makes other lines long"
@@ -67,8 +69,8 @@ hvqz -lv one | grep -q '^  1 tensor  ' || fail "one tensor is not '1 tensor'"
 
 # On a narrow terminal a long name has its own line, and none is cut.
 if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
-	script -qec "stty cols 80; '$HVQZ' -lv m.safetensors.hvqz" /dev/null \
-		</dev/null | tr -d '\r' >narrow
+	show="stty cols 80; '$HVQZ' -lv m.safetensors.hvqz sens.hvqz"
+	script -qec "$show" /dev/null </dev/null | tr -d '\r' >narrow
 	[ -z "$(awk 'length($0) > 80' narrow)" ] || fail "wider than 80 columns"
 	grep -qx '  model.layers.3.post_attention_layernorm.weight' narrow ||
 		fail "a long name is cut"
@@ -87,6 +89,36 @@ sum=$(sed -n '/"tensor"/s/.*"parameters":\([0-9]*\).*/\1/p' json |
 	awk '{ n += $1 } END { print n }')
 grep -q "\"type\":\"file\".*\"parameters\":$sum," json ||
 	fail "parameters do not add up to $sum"
+
+# What the quantization does to the model: known from row sensitivities only.
+kl='"kl_estimate":[0-9.e-]*[0-9]'
+status 0 hvqz -lv --json sens.hvqz >json
+grep -q "^{\"type\":\"file\",.*${kl}[,}]" json || fail "no estimate in JSON"
+sed -n 's/.*"type":"\([a-z]*\)".*"kl_estimate":\([0-9.e-]*\).*/\1 \2/p' json |
+	awk '$1 == "file" { all = $2 }
+	     $1 == "tensor" { n += $2 }
+	     END { exit !(all > 0 && n > 0.999 * all && n < 1.001 * all) }' ||
+	fail "the tensors' estimates do not add up to the file's"
+grep '"model.norm.weight"' json | grep -q '"kl_estimate":null[,}]' ||
+	fail "an exact tensor has an estimate"
+status 0 hvqz -l sens.hvqz >out
+grep -q '  KL est\.  File$' out || fail "-l has no column of the estimate"
+grep -q '  0\.[0-9]*  sens.hvqz$' out || fail "-l shows no estimate"
+hvqz -l <sens.hvqz >file || fail "-l of standard input"
+# shellcheck disable=SC2002 # a pipe is the point
+cat sens.hvqz | hvqz -l >pipe || fail "-l of a pipe"
+same file pipe
+status 0 hvqz -l m.safetensors.hvqz >out
+grep -q '  -  m.safetensors.hvqz$' out || fail "an estimate out of nothing"
+status 0 hvqz -l --json exact.hvqz m.safetensors.hvqz m.safetensors >json
+[ "$(grep -c '"kl_estimate":null[,}]' json)" -eq 3 ] ||
+	fail "an unknown estimate is not null in JSON"
+status 0 hvqz -lv sens.hvqz >page
+grep -q '^  KL est\.  *0\.[0-9]* nats per token$' page ||
+	fail "-lv has no estimate of the whole model"
+grep -q '^  model.embed_tokens.weight .*  [0-9]\.[0-9]*e-0[0-9]$' page ||
+	fail "-lv has no estimate of a tensor"
+grep -q ' $' page && fail "white space at the end of a line"
 
 # Not a model at all; a full disk.
 echo hello >text

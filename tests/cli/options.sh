@@ -13,7 +13,7 @@ grep -q '^hvqz ' out || fail "-V prints no version"
 
 # Every option of the table is in the long help.
 for o in encode decode test list extract json rows dtype to dry-run preset \
-	faithful lossless centroids block outliers sidecar tensor chunk \
+	quality bpp kl faithful lossless centroids block outliers sidecar tensor chunk \
 	verify no-verify output stdout suffix keep rm force no-sync threads \
 	memory verbose quiet no-warn progress help long-help version; do
 	grep -q -e "--$o" long || fail "-H does not know --$o"
@@ -28,8 +28,8 @@ refuse() {
 	[ ! -s out ] || fail "'$*' wrote something"
 	absent m.safetensors.hvqz
 }
-refuse "unknown option '--quality'" --quality 3
-refuse "unknown option '--bpp=3'" --bpp=3
+refuse "unknown option '--qualify'" --qualify 3
+refuse "unknown option '--bbp=3'" --bbp=3
 refuse "ambiguous option '--no'" --no
 refuse "ambiguous option '--c=3'" --c=3
 refuse "unknown option '-y'" -y
@@ -67,6 +67,12 @@ refuse "--rm" --rm -c
 refuse "--rm" --rm -o x
 refuse "--rm waits until the result is on disk" --rm --no-sync
 refuse "--lossless and --preset exclude each other" --lossless --preset mid
+refuse "--lossless and --bpp exclude each other" --lossless --bpp 4
+refuse "--bpp is for the trellis; --preset chooses" --bpp 4 --preset mid
+refuse "--quality, --bpp and --kl exclude each other" --kl 0.1 --bpp 4
+refuse "--bpp: '17' is not a number from 0.1 to 16" --bpp 17
+refuse "--kl: 'x' is not a number" --kl x
+refuse "--quality: '21' is not a number from 0 to 20" --quality 21
 refuse "--lossless and --faithful" --faithful --lossless
 refuse "--lossless and --centroids" --centroids 64 --lossless
 refuse "standard input can be read once, and is wanted 2 times" - -n -

@@ -1,0 +1,425 @@
+/* trellis.c - codec 3: payload layout and decoder. */
+#include "codec/trellis.h"
+
+#include "codec/scale.h"
+#include "codec/trellis_search.h"
+#include "codec/weights.h"
+#include "entropy/bits.h"
+#include "entropy/intcode.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+enum {
+	/* Codes and classes are at most this far from zero. */
+	MAX_CODE = SCALE_UNIT / 2 - 1,
+	MAX_CLASS = 120,
+};
+
+static enum hvqz_ret step_list_alloc(struct step_list *l, size_t n,
+				     struct hvqz_err *err)
+{
+	l->code = calloc(n, sizeof(*l->code));
+	l->step = malloc(n * sizeof(*l->step));
+	l->class = calloc(n, sizeof(*l->class));
+	if (!l->code || !l->step || !l->class)
+		return hvqz_nomem(err, n * 7, "steps");
+	return HVQZ_OK;
+}
+
+static void step_list_free(struct step_list *l)
+{
+	free(l->code);
+	free(l->step);
+	free(l->class);
+}
+
+enum hvqz_ret trellis_alloc(struct trellis *q, const struct slab *slab,
+			    bool across, struct hvqz_err *err)
+{
+	q->across = across;
+	q->n_channels = across ? slab->n_rows : slab->n_cols;
+	q->n_units = across ? slab->n_cols : slab->n_rows;
+	TRY(step_list_alloc(&q->channel, q->n_channels, err));
+	return step_list_alloc(&q->unit, q->n_units, err);
+}
+
+void trellis_free(struct trellis *q)
+{
+	step_list_free(&q->channel);
+	step_list_free(&q->unit);
+	point_model_free(&q->model);
+	sparse_free(&q->sparse);
+	*q = (struct trellis){0};
+}
+
+void step_list_values(struct step_list *l, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		l->step[i] = scale_value((unsigned)(SCALE_UNIT +
+						    l->code[i] *
+						    (8 >> l->res)));
+}
+
+/* ---- lists of small signed numbers ---- */
+
+/* How a list is stored: a byte in front of it. */
+enum {
+	WAY_DIFFERENCES = 1,	/* each minus the one before */
+	WAY_PREDICTED = 2,	/* minus the guess */
+	WAYS = 4,
+	WAY_ZERO = 0xff,	/* all are zero, and nothing follows */
+};
+
+/*
+ * In the shortest way: u8 way, then intcode of the zigzag numbers. guess [n]:
+ * what the reader knows of them already, or NULL.
+ */
+static enum hvqz_ret put_numbers(const int32_t *v, const int32_t *guess,
+				 size_t n, struct buf *out,
+				 struct hvqz_err *err)
+{
+	uint32_t *u = calloc(n, sizeof(*u));
+	struct buf best = {0}, trial = {0};
+	unsigned n_ways = guess ? WAYS : WAY_PREDICTED, best_way = 0;
+	bool zero = true;
+	enum hvqz_ret ret = HVQZ_OK;
+
+	if (!u)
+		return hvqz_nomem(err, n * sizeof(*u), "numbers to code");
+	for (size_t i = 0; i < n; i++)
+		zero &= !v[i];
+	for (unsigned way = 0; way < n_ways && !zero; way++) {
+		int32_t last = 0;
+
+		for (size_t i = 0; i < n; i++) {
+			int32_t x = v[i] - (way & WAY_PREDICTED ? guess[i]
+								: 0);
+
+			u[i] = zigzag(x - last);
+			last = way & WAY_DIFFERENCES ? x : 0;
+		}
+		buf_clear(&trial);
+		TRY_OUT(intcode_put(u, n, &trial, err));
+		if (!way || trial.len < best.len) {
+			struct buf longer = best;
+
+			best = trial;
+			trial = longer;
+			best_way = way;
+		}
+	}
+	buf_u8(out, zero ? WAY_ZERO : (uint8_t)best_way);
+	buf_put(out, best.p, best.len);
+	ret = buf_ok(out, err);
+out:
+	buf_free(&best);
+	buf_free(&trial);
+	free(u);
+	return ret;
+}
+
+/* Numbers within ±max; guess as above. */
+static enum hvqz_ret get_numbers(struct cursor *c, int32_t *v,
+				 const int32_t *guess, size_t n, int32_t max,
+				 const char *what, struct hvqz_err *err)
+{
+	int64_t last = 0;
+	uint8_t way;
+
+	if (!cur_u8(c, &way) ||
+	    (way >= (guess ? WAYS : WAY_PREDICTED) && way != WAY_ZERO))
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "%s: stored in an unknown way", what);
+	if (way == WAY_ZERO) {
+		memset(v, 0, n * sizeof(*v));
+		return HVQZ_OK;
+	}
+	TRY(intcode_get(c, (uint32_t *)v, n, what, err));
+	for (size_t i = 0; i < n; i++) {
+		int64_t x = unzigzag((uint32_t)v[i]) + last;
+
+		last = way & WAY_DIFFERENCES ? x : 0;
+		x += way & WAY_PREDICTED ? guess[i] : 0;
+		if (x < -max || x > max)
+			return hvqz_fail(err, HVQZ_DAMAGED,
+					 "%s: %" PRId64 " is not within ±%"
+					 PRId32, what, x, max);
+		v[i] = (int32_t)x;
+	}
+	return HVQZ_OK;
+}
+
+/* ---- steps and classes ---- */
+
+/* A unit twice as fine has weights twice as large in steps, to begin with. */
+static void guess_classes(const struct step_list *l, size_t n, int32_t *guess)
+{
+	for (size_t i = 0; i < n; i++)
+		guess[i] = -(l->code[i] * MODEL_STEPS / (1 << l->res));
+}
+
+static enum hvqz_ret put_steps(const struct step_list *l, size_t n,
+			       struct buf *out, struct hvqz_err *err)
+{
+	int32_t *v = calloc(n, sizeof(*v)), *guess = calloc(n, sizeof(*v));
+	enum hvqz_ret ret;
+
+	if (!v || !guess) {
+		ret = hvqz_nomem(err, n * 8, "numbers to code");
+		goto out;
+	}
+	buf_u8(out, (uint8_t)l->res);
+	for (size_t i = 0; i < n; i++)
+		v[i] = l->code[i];
+	TRY_OUT(put_numbers(v, NULL, n, out, err));
+	guess_classes(l, n, guess);
+	for (size_t i = n; i-- > 0;) {
+		v[i] = l->class[i] - l->class[0];
+		guess[i] -= guess[0];
+	}
+	buf_u8(out, (uint8_t)l->class[0]);
+	ret = put_numbers(v, guess, n, out, err);
+out:
+	free(v);
+	free(guess);
+	return ret;
+}
+
+static enum hvqz_ret get_steps(struct cursor *c, struct step_list *l,
+			       size_t n, struct hvqz_err *err)
+{
+	int32_t *v = calloc(n, sizeof(*v)), *guess = calloc(n, sizeof(*v));
+	enum hvqz_ret ret;
+	uint8_t res, first;
+
+	if (!v || !guess) {
+		ret = hvqz_nomem(err, n * 8, "coded numbers");
+		goto out;
+	}
+	if (!cur_u8(c, &res) || res > 3) {
+		ret = hvqz_fail(err, HVQZ_DAMAGED, "the steps' resolution is "
+				"not 0 to 3");
+		goto out;
+	}
+	l->res = res;
+	TRY_OUT(get_numbers(c, v, NULL, n, MAX_CODE >> (3 - res), "steps",
+			    err));
+	for (size_t i = 0; i < n; i++)
+		l->code[i] = (int16_t)v[i];
+	step_list_values(l, n);
+	if (!cur_u8(c, &first)) {
+		ret = hvqz_fail(err, HVQZ_DAMAGED, "the classes are cut");
+		goto out;
+	}
+	guess_classes(l, n, guess);
+	for (size_t i = n; i-- > 0;)
+		guess[i] -= guess[0];
+	TRY_OUT(get_numbers(c, v, guess, n, 2 * MAX_CLASS, "classes", err));
+	for (size_t i = 0; i < n; i++) {
+		v[i] += (int8_t)first;
+		if (v[i] < -MAX_CLASS || v[i] > MAX_CLASS) {
+			ret = hvqz_fail(err, HVQZ_DAMAGED, "class %" PRId32
+					" is not within ±%d", v[i], MAX_CLASS);
+			goto out;
+		}
+		l->class[i] = (int8_t)v[i];
+	}
+	ret = HVQZ_OK;
+out:
+	free(v);
+	free(guess);
+	return ret;
+}
+
+/* ---- the payload ---- */
+
+static float *ones(size_t n)
+{
+	float *v = malloc(n * sizeof(*v));
+
+	for (size_t i = 0; v && i < n; i++)
+		v[i] = 1.0f;
+	return v;
+}
+
+enum hvqz_ret trellis_put(struct trellis *q, const int32_t *u,
+			  struct buf *out, struct hvqz_err *err)
+{
+	size_t n_rows = q->across ? q->n_channels : q->n_units;
+	size_t n_cols = q->across ? q->n_units : q->n_channels;
+	float *one = ones(n_rows);
+	enum hvqz_ret ret;
+
+	if (!one)
+		return hvqz_nomem(err, n_rows * sizeof(*one), "row scales");
+	buf_u8(out, q->across ? TRELLIS_ACROSS : 0);
+	buf_u8(out, (uint8_t)(q->log_states |
+			      __builtin_ctz(q->n_lanes) << 4));
+	buf_u8(out, (uint8_t)q->sparse.kind);
+	varint_put(out, q->sparse.n);
+	buf_f32(out, q->base);
+	TRY_OUT(put_steps(&q->channel, q->n_channels, out, err));
+	TRY_OUT(put_steps(&q->unit, q->n_units, out, err));
+	TRY_OUT(trellis_stream_put(q, u, out, err));
+	ret = sparse_put(&q->sparse, true, one, n_cols, out, err);
+out:
+	free(one);
+	return ret;
+}
+
+void trellis_restore(const struct trellis *q, size_t j, const int32_t *u,
+		     float *w)
+{
+	float step = q->base * q->channel.step[j];
+
+	for (size_t i = 0; i < q->n_units; i++)
+		w[i] = trellis_is_zero(q, j, i)
+			       ? 0
+			       : ((float)u[i] + 0.5f) *
+					 (step * q->unit.step[i]);
+}
+
+void trellis_store(const struct trellis *q, const struct slab *slab,
+		   const float *tile, size_t first, size_t n, uint8_t *raw)
+{
+	size_t elem = dtype_bits(slab->dtype) / 8, row_len;
+	float part[TRELLIS_TILE];
+
+	row_len = (size_t)slab->n_cols * elem;
+	if (q->across) {
+		for (size_t j = 0; j < n; j++)
+			weights_narrow(slab->dtype, tile + j * q->n_units,
+				       q->n_units, raw + (first + j) *
+							 row_len);
+		return;
+	}
+	for (size_t i = 0; i < q->n_units; i++) {
+		for (size_t j = 0; j < n; j++)
+			part[j] = tile[j * q->n_units + i];
+		weights_narrow(slab->dtype, part, n,
+			       raw + i * row_len + first * elem);
+	}
+}
+
+void trellis_store_sparse(const struct trellis *q, const struct slab *slab,
+			  uint8_t *raw)
+{
+	size_t elem = dtype_bits(slab->dtype) / 8;
+
+	for (uint32_t o = 0; o < q->sparse.n; o++) {
+		float w = f32_from_half(q->sparse.kind, q->sparse.half[o]);
+
+		weights_narrow(slab->dtype, &w, 1,
+			       raw + q->sparse.pos[o] * elem);
+	}
+}
+
+static enum hvqz_ret get_head(struct trellis *q, const struct slab *slab,
+			      struct cursor *c, struct hvqz_err *err)
+{
+	uint64_t n_elems = slab->n_rows * slab->n_cols;
+	uint8_t flags, code, kind;
+	unsigned log_lanes;
+	uint32_t n_out;
+
+	if (!dtype_is_weight(slab->dtype))
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "a trellis cannot hold elements of %s",
+				 dtype_name(slab->dtype));
+	if (!cur_u8(c, &flags) || !cur_u8(c, &code) || !cur_u8(c, &kind) ||
+	    !varint_get(c, &n_out) || !cur_f32(c, &q->base))
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "the payload ends in its head");
+	if (flags & ~TRELLIS_FLAGS)
+		return hvqz_fail(err, HVQZ_UNSUPPORTED,
+				 "trellis flags %#x are unknown to this "
+				 "version", flags & ~TRELLIS_FLAGS);
+	q->log_states = code & 15;
+	log_lanes = code >> 4;
+	if (q->log_states < TRELLIS_MIN_LOG ||
+	    q->log_states > TRELLIS_MAX_LOG || log_lanes > 5 ||
+	    kind > (n_out ? HALF_BF16 : HALF_F16) || n_out > n_elems)
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "the payload's head is out of range: 2^%u "
+				 "states, 2^%u lanes, outlier kind %u, %"
+				 PRIu32 " outliers of %" PRIu64 " weights",
+				 q->log_states, log_lanes, kind, n_out,
+				 n_elems);
+	if (!isfinite(q->base) || !(q->base > 0))
+		return hvqz_fail(err, HVQZ_DAMAGED, "the step is not a finite "
+				 "number > 0");
+	TRY(trellis_alloc(q, slab, flags & TRELLIS_ACROSS, err));
+	q->n_lanes = 1u << log_lanes;
+	if (q->n_lanes > q->n_units)
+		return hvqz_fail(err, HVQZ_DAMAGED, "%u lanes for %zu units",
+				 q->n_lanes, q->n_units);
+	TRY(sparse_alloc(&q->sparse, n_out, err));
+	q->sparse.kind = (enum half_kind)kind;
+	return HVQZ_OK;
+}
+
+static enum hvqz_ret get_sparse(struct trellis *q, const struct slab *slab,
+				struct cursor *c, struct hvqz_err *err)
+{
+	float *one = ones(slab->n_rows);
+	enum hvqz_ret ret;
+
+	if (!one)
+		return hvqz_nomem(err, slab->n_rows * 4, "row scales");
+	ret = sparse_get(&q->sparse, true, one, slab->n_cols,
+			 slab->n_rows * slab->n_cols, c, err);
+	free(one);
+	return ret;
+}
+
+static enum hvqz_ret decode(const struct codec_env *env,
+			    const struct slab *slab, const uint8_t *payload,
+			    size_t len, uint8_t *raw, struct hvqz_err *err)
+{
+	struct cursor c = {payload, payload + len};
+	struct trellis q = {0};
+	enum hvqz_ret ret;
+
+	(void)env;
+	TRY_OUT(get_head(&q, slab, &c, err));
+	TRY_OUT(get_steps(&c, &q.channel, q.n_channels, err));
+	TRY_OUT(get_steps(&c, &q.unit, q.n_units, err));
+	TRY_OUT(point_model_get(&q.model, &c, err));
+	TRY_OUT(trellis_stream_get(&q, slab, &c, raw, err));
+	TRY_OUT(get_sparse(&q, slab, &c, err));
+	if (cur_left(&c)) {
+		ret = hvqz_fail(err, HVQZ_DAMAGED,
+				"%zu bytes behind the payload's end",
+				cur_left(&c));
+		goto out;
+	}
+	trellis_store_sparse(&q, slab, raw);
+out:
+	trellis_free(&q);
+	return ret;
+}
+
+static uint64_t decode_memory(const struct slab *slab)
+{
+	uint64_t n = (uint64_t)slab->n_rows * slab->n_cols;
+	uint64_t longest = slab->n_rows > slab->n_cols ? slab->n_rows
+						       : slab->n_cols;
+
+	/* Outliers at their most, a tile, the lists of steps, tables. */
+	return n / 2 * 10 + longest * (TRELLIS_TILE * 4 + 12) +
+	       slab->n_rows * 16 + slab->n_cols * 16 +
+	       2 * MODEL_CLASSES * sizeof(struct point_table) +
+	       ((uint64_t)1 << 18);
+}
+
+const struct codec codec_trellis = {
+	.id = CODEC_TRELLIS,
+	.name = "trellis",
+	.lossless = false,
+	.encode = trellis_encode,
+	.decode = decode,
+	.encode_memory = trellis_encode_memory,
+	.decode_memory = decode_memory,
+};

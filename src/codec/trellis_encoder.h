@@ -1,0 +1,57 @@
+/*
+ * trellis_encoder.h - the encoder's workbench, shared by its stages.
+ */
+#ifndef CODEC_TRELLIS_ENCODER_H
+#define CODEC_TRELLIS_ENCODER_H
+
+#include "codec/trellis.h"
+#include "codec/trellis_search.h"
+#include "sense/factor.h"
+
+enum {
+	/* Without feedback a search runs over this many numbers a lane. */
+	TRELLIS_RUN = 1024,
+};
+
+struct trellis_encoder {
+	const struct codec_env *env;
+	const struct slab *slab;
+	const struct codec_settings *set;
+	const uint8_t *raw;
+	struct trellis q;	/* what will be stored */
+	/* [channels][units]: W, then channel by channel the error W − Ŵ */
+	float *w;		/* owned */
+	int32_t *u;		/* [channels][units]: points; owned */
+	/*
+	 * The metric: an error e in channel j and unit i costs
+	 * g[i]·(l[j]·e)², and what it makes of the channels before it.
+	 */
+	float *l;		/* [channels] > 0; owned */
+	float *g;		/* [units] > 0, or all 1; owned */
+	bool has_g;		/* g and l are absolute: nats per token */
+	const struct factor *feedback;	/* or NULL */
+	uint32_t *covered;	/* [sparse.n]: channel-major, rising; owned */
+	double loss;		/* Σ g·(l·(t − ŵ))², outliers left out */
+};
+
+/* ---- trellis_steps.c ---- */
+
+/* l, g, has_g and feedback from the sidecar's record. */
+enum hvqz_ret trellis_take_sens(struct trellis_encoder *e,
+				const struct sens *sens, struct hvqz_err *err);
+
+/* The step rule: base, the lists of steps. */
+enum hvqz_ret trellis_choose_steps(struct trellis_encoder *e,
+				   struct hvqz_err *err);
+
+/* The units' classes, from the weights. */
+enum hvqz_ret trellis_unit_classes(struct trellis_encoder *e,
+				   struct hvqz_err *err);
+
+/* ---- trellis_quantize.c ---- */
+
+/* All channels, last to first: u, the channels' classes, w the error. */
+enum hvqz_ret trellis_quantize(struct trellis_encoder *e,
+			       struct hvqz_err *err);
+
+#endif

@@ -1,0 +1,261 @@
+/*
+ * trellis_quantize.c - the trellis quantizer proper: channel after channel,
+ * last to first, each allowing for the errors of those behind it.
+ *
+ * Feedback needs a channel's points before the next one's targets are known,
+ * so the search ends with every channel, which costs about 1.2/n bit a weight
+ * with 8 states and 2.7/n with 256, n being a lane's length. Without feedback
+ * it runs on through as many channels as make lanes long enough.
+ */
+#include "codec/trellis_encoder.h"
+
+#include "base/log2.h"
+#include "sense/feedback.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum {
+	BLOCK = 64,	/* channels per matrix product */
+};
+
+/*
+ * λ of the rate-distortion metric, in squared lattice spacings per bit: the
+ * slope of D(R) where D = 0.27.
+ */
+#define LAMBDA (2 * 0.6931471805599453 * TRELLIS_NOISE)
+
+struct bench {
+	struct trellis_encoder *e;
+	struct trellis_code code;
+	struct trellis_search search;
+	size_t group;		/* channels searched together */
+	float *target;		/* [BLOCK][units] */
+	/* What is searched, by lane: see trellis_search_run. [group·units] */
+	float *x;
+	const struct trellis_price **price;
+	int32_t *u;
+	size_t start[TRELLIS_MAX_LANES + 1];
+	/* Prices by class, made when first wanted. */
+	struct trellis_price *by_class;		/* [MODEL_CLASSES] */
+	bool have[MODEL_CLASSES];
+	uint32_t next_covered;	/* those before it are still to come */
+};
+
+static const struct trellis_price *price_of(struct bench *b, unsigned q)
+{
+	struct trellis_price *p = &b->by_class[q];
+	double sigma = exp2(((int)q - MODEL_CLASS_UNIT) /
+			    (double)MODEL_STEPS);
+	double var = sigma * sigma - TRELLIS_NOISE;
+
+	if (b->have[q])
+		return p;
+	model_guess(q, 1, p->of, TRELLIS_PRICES);
+	for (unsigned n = 0; n < TRELLIS_PRICES; n++)
+		p->of[n] *= (float)LAMBDA;
+	/* Where a Gaussian's price is parabolic, the best v is x·shrink. */
+	var = var < 0.04 ? 0.04 : var;
+	p->shrink = (float)(1 / (1 + LAMBDA * 0.72134752 / var));
+	b->have[q] = true;
+	return p;
+}
+
+/* The step of channel j before the units' share. */
+static float channel_step(const struct trellis *q, size_t j)
+{
+	return q->base * q->channel.step[j];
+}
+
+/* The channel's class: 4·log2 of the targets' root mean square in spacings,
+ * units allowed for. */
+static int channel_class(const struct trellis *q, size_t j,
+			 const float *target)
+{
+	double sum = 0;
+	float step = channel_step(q, j), rms;
+	int c;
+
+	for (size_t i = 0; i < q->n_units; i++) {
+		double v = (double)target[i] / (step * q->unit.step[i]) *
+			   exp2(-q->unit.class[i] / (double)MODEL_STEPS);
+
+		sum += v * v;
+	}
+	rms = (float)sqrt(sum / (double)q->n_units);
+	if (!(rms > 1e-6f))
+		return -60;
+	c = (int)floorf(MODEL_STEPS * log2_approx(rms) + 0.5f) +
+	    MODEL_CLASS_UNIT;
+	return c < -60 ? -60 : c > 100 ? 100 : c;
+}
+
+/* Weights that the sparse residual holds leave no error. */
+static void uncover(struct bench *b, size_t j)
+{
+	struct trellis_encoder *e = b->e;
+	size_t n = e->q.n_units;
+
+	while (b->next_covered && e->covered[b->next_covered - 1] >= j * n)
+		e->w[e->covered[--b->next_covered]] = 0;
+}
+
+/* Those that are not zero, of channels end - 1 down to first, by lane. */
+static void gather(struct bench *b, size_t first, size_t end,
+		   const float *target)
+{
+	const struct trellis *q = &b->e->q;
+	size_t n = 0;
+
+	for (unsigned l = 0; l < q->n_lanes; l++) {
+		size_t from = trellis_lane_start(q->n_units, q->n_lanes, l);
+		size_t to = trellis_lane_start(q->n_units, q->n_lanes, l + 1);
+
+		b->start[l] = n;
+		for (size_t j = end; j-- > first;) {
+			const float *t = target + (j - first) * q->n_units;
+			float step = channel_step(q, j);
+			int c = q->channel.class[j];
+
+			for (size_t i = from; i < to; i++) {
+				if (trellis_is_zero(q, j, i))
+					continue;
+				b->x[n] = t[i] / (step * q->unit.step[i]);
+				b->price[n++] = price_of(b, trellis_class(c,
+							q->unit.class[i]));
+			}
+		}
+	}
+	b->start[q->n_lanes] = n;
+}
+
+static void scatter(struct bench *b, size_t first, size_t end)
+{
+	const struct trellis *q = &b->e->q;
+	const int32_t *u = b->u;
+
+	for (unsigned l = 0; l < q->n_lanes; l++) {
+		size_t from = trellis_lane_start(q->n_units, q->n_lanes, l);
+		size_t to = trellis_lane_start(q->n_units, q->n_lanes, l + 1);
+
+		for (size_t j = end; j-- > first;)
+			for (size_t i = from; i < to; i++)
+				b->e->u[j * q->n_units + i] =
+					trellis_is_zero(q, j, i) ? 0 : *u++;
+	}
+}
+
+/* Channels [first, end) whose targets are known: points, classes, errors. */
+static void quantize_group(struct bench *b, size_t first, size_t end,
+			   const float *target)
+{
+	struct trellis_encoder *e = b->e;
+	struct trellis *q = &e->q;
+	size_t n = q->n_units;
+
+	for (size_t j = first; j < end; j++)
+		q->channel.class[j] = (int8_t)channel_class(
+			q, j, target + (j - first) * n);
+	gather(b, first, end, target);
+	trellis_search_run(&b->search, b->x, b->price, b->start, b->u);
+	scatter(b, first, end);
+	for (size_t j = end; j-- > first;) {
+		const float *t = target + (j - first) * n;
+		float *w = e->w + j * n;
+		double sum = 0, l = e->l[j];
+
+		trellis_restore(q, j, e->u + j * n, b->x);
+		for (size_t i = 0; i < n; i++) {
+			double d = (double)t[i] - b->x[i];
+
+			w[i] -= b->x[i];
+			sum += e->g[i] * d * d;
+		}
+		e->loss += sum * l * l;
+		uncover(b, j);
+	}
+}
+
+static void quantize_block(struct bench *b, size_t first, size_t end)
+{
+	struct trellis_encoder *e = b->e;
+	size_t n = e->q.n_units, block_end = end;
+
+	memcpy(b->target, e->w + first * n, (end - first) * n * sizeof(float));
+	if (e->feedback)
+		feedback_block(e->feedback, e->w, n, first, end, b->target);
+	while (end > first) {
+		size_t from = end - first > b->group ? end - b->group : first;
+		float *t = b->target + (from - first) * n;
+
+		if (e->feedback)
+			feedback_column(e->feedback, e->w, n, from,
+					block_end, t);
+		quantize_group(b, from, end, t);
+		end = from;
+	}
+}
+
+static size_t group_size(const struct trellis_encoder *e)
+{
+	size_t n = TRELLIS_RUN / (e->q.n_units / e->q.n_lanes) + 1;
+
+	if (e->feedback)
+		return 1;
+	return n < BLOCK ? n : BLOCK;
+}
+
+static enum hvqz_ret bench_open(struct bench *b, struct hvqz_err *err)
+{
+	const struct trellis *q = &b->e->q;
+	size_t n = q->n_units;
+	size_t longest = (n + q->n_lanes - 1) / q->n_lanes;
+
+	b->group = group_size(b->e);
+	trellis_code_make(&b->code, q->log_states);
+	TRY(trellis_search_open(&b->search, &b->code, q->n_lanes,
+				longest * b->group, err));
+	b->target = malloc(BLOCK * n * sizeof(*b->target));
+	b->x = malloc(b->group * n * sizeof(*b->x));
+	b->price = malloc(b->group * n * sizeof(*b->price));
+	b->u = malloc(b->group * n * sizeof(*b->u));
+	b->by_class = malloc(MODEL_CLASSES * sizeof(*b->by_class));
+	if (!b->target || !b->x || !b->price || !b->u || !b->by_class)
+		return hvqz_nomem(err, BLOCK * n * sizeof(float),
+				  "a block of channels");
+	return HVQZ_OK;
+}
+
+static void bench_close(struct bench *b)
+{
+	trellis_search_close(&b->search);
+	free(b->target);
+	free(b->x);
+	free(b->price);
+	free(b->u);
+	free(b->by_class);
+}
+
+enum hvqz_ret trellis_quantize(struct trellis_encoder *e,
+			       struct hvqz_err *err)
+{
+	size_t n_channels = e->q.n_channels;
+	struct bench b = {.e = e, .next_covered = e->q.sparse.n};
+	enum hvqz_ret ret;
+
+	TRY_OUT(bench_open(&b, err));
+	for (size_t block = (n_channels + BLOCK - 1) / BLOCK; block-- > 0;) {
+		size_t end = (block + 1) * BLOCK;
+
+		if (e->env->stopped && e->env->stopped(e->env->stopped_ctx)) {
+			ret = hvqz_fail(err, HVQZ_STOPPED, "stopped");
+			goto out;
+		}
+		quantize_block(&b, block * BLOCK,
+			       end < n_channels ? end : n_channels);
+	}
+	ret = HVQZ_OK;
+out:
+	bench_close(&b);
+	return ret;
+}

@@ -1,0 +1,207 @@
+/*
+ * trellis_steps.c - how finely each weight is quantized, and in which class.
+ *
+ * Every weight is to add equally to the loss, so the step of channel j and
+ * unit i goes by 1/(√g_i·l_j): l_j is the diagonal of the Hessian's Cholesky
+ * factor (or √h_j), g_i the Fisher row sensitivity (DESIGN §4). With g the
+ * constant is absolute for the whole model; without, the l_j are taken
+ * relative to their geometric mean, so that a step is one of the weights
+ * themselves.
+ */
+#include "codec/trellis_encoder.h"
+
+#include "base/log2.h"
+#include "codec/scale.h"
+#include "sense/sens.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* A unit's g is at least this share of the tensor's mean. */
+#define G_FLOOR 0.03
+
+/*
+ * No slab's signal-to-noise ratio falls below these: 10 dB, and 3 dB where g
+ * says that it does no harm.
+ */
+#define MIN_SNR 10.0
+#define MIN_SNR_G 2.0
+
+static void take_units(struct trellis_encoder *e, const struct sens *sens)
+{
+	const float *g = sens ? sens->row_sens : NULL;
+	double mean = 0;
+
+	for (size_t i = 0; g && i < sens->n_out; i++)
+		mean += g[i];
+	mean = g ? mean / (double)sens->n_out : sens ? sens->curvature : 0;
+	e->has_g = mean > 0;
+	if (g && !e->q.across)
+		g += e->slab->first_row;
+	for (size_t i = 0; i < e->q.n_units; i++) {
+		double v = g ? g[i] : mean;
+
+		if (!e->has_g)
+			v = 1;
+		else if (v < G_FLOOR * mean)
+			v = G_FLOOR * mean;
+		e->g[i] = (float)v;
+	}
+}
+
+enum hvqz_ret trellis_take_sens(struct trellis_encoder *e,
+				const struct sens *sens, struct hvqz_err *err)
+{
+	const struct factor *f = e->env->factor;
+	size_t first = e->q.across ? (size_t)e->slab->first_row : 0;
+
+	e->l = malloc(e->q.n_channels * sizeof(*e->l));
+	e->g = malloc(e->q.n_units * sizeof(*e->g));
+	if (!e->l || !e->g)
+		return hvqz_nomem(err, (e->q.n_channels + e->q.n_units) * 4,
+				  "sensitivities");
+	take_units(e, sens);
+	for (size_t j = 0; j < e->q.n_channels; j++)
+		e->l[j] = f ? f->l[first + j] : 1.0f;
+	/* Feedback needs all channels in one slab. */
+	if (f && f->m && f->n == e->q.n_channels)
+		e->feedback = f;
+	return HVQZ_OK;
+}
+
+/* log2 of the geometric mean of v. */
+static double mean_log2(const float *v, size_t n)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += log2_approx(v[i]);
+	return sum / (double)n;
+}
+
+/*
+ * Finer grids where one number serves many weights: a grid of 2^-res octaves
+ * loses 0.058·4^-res bit a weight and one bit a number saved doubles it.
+ */
+static unsigned resolution(size_t n_weights)
+{
+	return n_weights > 350 ? 3 : n_weights > 90 ? 2 : 1;
+}
+
+/* Codes of 1/v relative to the geometric mean, power times; n_weights each. */
+static void make_codes(struct step_list *list, const float *v, size_t n,
+		       float power, double mean, size_t n_weights)
+{
+	list->res = resolution(n_weights);
+	for (size_t i = 0; i < n; i++) {
+		float c = (float)(1 << list->res) * power *
+			  ((float)mean - log2_approx(v[i]));
+		float max = (float)((SCALE_UNIT / 2 - 1) >> (3 - list->res));
+
+		c = c < -max ? -max : c > max ? max : c;
+		list->code[i] = (int16_t)floorf(c + 0.5f);
+	}
+	step_list_values(list, n);
+}
+
+/* Σ g·(l·w)² over the slab, and Σ g·(l·step)² of steps with base 1. */
+static void weigh(const struct trellis_encoder *e, double *signal,
+		  double *noise)
+{
+	const struct trellis *q = &e->q;
+	double units = 0, channels = 0;
+
+	*signal = 0;
+	for (size_t j = 0; j < q->n_channels; j++) {
+		const float *w = e->w + j * q->n_units;
+		double sum = 0, s = e->l[j] * q->channel.step[j];
+
+		for (size_t i = 0; i < q->n_units; i++)
+			sum += (double)e->g[i] * w[i] * w[i];
+		*signal += sum * e->l[j] * e->l[j];
+		channels += s * s;
+	}
+	for (size_t i = 0; i < q->n_units; i++)
+		units += (double)e->g[i] * q->unit.step[i] * q->unit.step[i];
+	*noise = units * channels;
+}
+
+enum hvqz_ret trellis_choose_steps(struct trellis_encoder *e,
+				   struct hvqz_err *err)
+{
+	struct trellis *q = &e->q;
+	double l = mean_log2(e->l, q->n_channels);
+	double g = mean_log2(e->g, q->n_units);
+	double signal, noise, base, most;
+
+	(void)err;
+	make_codes(&q->channel, e->l, q->n_channels, 1.0f, l, q->n_units);
+	make_codes(&q->unit, e->g, q->n_units, 0.5f, g, q->n_channels);
+	base = e->has_g ? e->set->step_sens * exp2(-l - g / 2)
+			: e->set->step;
+	weigh(e, &signal, &noise);
+	most = sqrt(signal / (noise * TRELLIS_NOISE *
+			      (e->has_g ? MIN_SNR_G : MIN_SNR)));
+	if (base > most)
+		base = most;
+	q->base = (float)base;
+	return HVQZ_OK;
+}
+
+/* 4·log2 √v, rounded: a mean square as a difference of classes. */
+static int half_log(double v)
+{
+	if (!(v > 1e-30))
+		return -120;
+	return (int)floor(MODEL_STEPS / 2.0 * log2_approx((float)v) + 0.5);
+}
+
+/*
+ * A unit's class is how much larger its weights are, in steps, than the
+ * average unit's: 4·log2 of the ratio. It is worth storing when it saves more
+ * than it costs: a Gaussian priced with a σ that is a factor r off costs
+ * log2(e)·(ln r)² bits more a weight.
+ */
+enum hvqz_ret trellis_unit_classes(struct trellis_encoder *e,
+				   struct hvqz_err *err)
+{
+	struct trellis *q = &e->q;
+	double *sum = calloc(q->n_units, sizeof(*sum));
+	double gain = 0, cost = 0;
+	size_t n_used = 0;
+
+	if (!sum)
+		return hvqz_nomem(err, q->n_units * sizeof(*sum), "row sums");
+	for (size_t j = 0; j < q->n_channels; j++) {
+		const float *w = e->w + j * q->n_units;
+		double mean = 0;
+
+		for (size_t i = 0; i < q->n_units; i++) {
+			float x = w[i] / q->unit.step[i];
+
+			mean += (double)x * x;
+		}
+		if (!(mean > 0))
+			continue;
+		mean /= (double)q->n_units;
+		n_used++;
+		for (size_t i = 0; i < q->n_units; i++) {
+			float x = w[i] / q->unit.step[i];
+
+			sum[i] += (double)x * x / mean;
+		}
+	}
+	for (size_t i = 0; i < q->n_units && n_used; i++) {
+		int c = half_log(sum[i] / (double)n_used);
+
+		c = c < -60 ? -60 : c > 60 ? 60 : c;
+		q->unit.class[i] = (int8_t)c;
+		gain += (double)q->n_channels * 0.043 * c * c;
+		cost += 1 + 1.2 * abs(c);
+	}
+	if (gain < cost)
+		for (size_t i = 0; i < q->n_units; i++)
+			q->unit.class[i] = 0;
+	free(sum);
+	return HVQZ_OK;
+}

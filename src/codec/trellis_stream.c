@@ -1,0 +1,234 @@
+/*
+ * trellis_stream.c - the points of a trellis payload: tables, rANS stream,
+ * raw bits.
+ *
+ * Order of the points: channels from the last to the first; in a channel, the
+ * first unit of every lane, then the second of every lane, and so on. Lane l's
+ * points are in coder state l. Some lanes are one unit longer than others.
+ */
+#include "codec/trellis.h"
+
+#include "codec/trellis_search.h"
+#include "entropy/rans.h"
+
+#include <stdlib.h>
+
+/* Where the lanes are in a column of units. */
+struct lanes {
+	unsigned n;
+	size_t start[TRELLIS_MAX_LANES + 1];
+	size_t longest;
+};
+
+static struct lanes make_lanes(const struct trellis *q)
+{
+	struct lanes la = {.n = q->n_lanes};
+
+	for (unsigned l = 0; l <= la.n; l++)
+		la.start[l] = trellis_lane_start(q->n_units, la.n, l);
+	for (unsigned l = 0; l < la.n; l++)
+		if (la.start[l + 1] - la.start[l] > la.longest)
+			la.longest = la.start[l + 1] - la.start[l];
+	return la;
+}
+
+static void count(const struct trellis *q, const int32_t *u,
+		  struct point_counts *c)
+{
+	memset(c, 0, sizeof(*c));
+	for (size_t j = 0; j < q->n_channels; j++)
+		for (size_t i = 0; i < q->n_units; i++, u++) {
+			unsigned cl, fold;
+			uint32_t s;
+
+			if (trellis_is_zero(q, j, i))
+				continue;
+			cl = trellis_class(q->channel.class[j],
+					   q->unit.class[i]);
+			fold = model_fold(cl);
+			s = trellis_magnitude(*u) >> model_shift(cl);
+			c->n[cl][s > fold ? fold + 1 : s]++;
+		}
+}
+
+/* What the coder is given: table and symbol, in the decoder's order. */
+struct coded {
+	uint8_t class, symbol, lane;
+};
+
+/* The symbols, and on the way the raw bits. Returns how many. */
+static size_t make_symbols(const struct trellis *q, const int32_t *u,
+			   const struct lanes *la, struct coded *to,
+			   struct buf *bits)
+{
+	struct bit_writer w = {.out = bits};
+	size_t n = 0;
+
+	for (size_t j = q->n_channels; j-- > 0;)
+		for (size_t t = 0; t < la->longest; t++)
+			for (unsigned l = 0; l < la->n; l++) {
+				size_t i = la->start[l] + t;
+				unsigned c;
+
+				if (i >= la->start[l + 1] ||
+				    trellis_is_zero(q, j, i))
+					continue;
+				c = trellis_class(q->channel.class[j],
+						  q->unit.class[i]);
+				to[n++] = (struct coded){
+					(uint8_t)c,
+					(uint8_t)model_symbol(
+						q->model.t[c],
+						trellis_magnitude(
+							u[j * q->n_units + i]),
+						&w),
+					(uint8_t)l,
+				};
+			}
+	bits_flush(&w);
+	return n;
+}
+
+enum hvqz_ret trellis_stream_put(struct trellis *q, const int32_t *u,
+				 struct buf *out, struct hvqz_err *err)
+{
+	size_t n = q->n_channels * q->n_units, n_words = 0;
+	struct point_counts *counts = malloc(sizeof(*counts));
+	struct coded *coded = malloc(n * sizeof(*coded));
+	uint16_t *words = malloc((n + 1) * sizeof(*words));
+	uint32_t state[TRELLIS_MAX_LANES];
+	struct lanes la = make_lanes(q);
+	struct buf bits = {0};
+	enum hvqz_ret ret;
+
+	if (!counts || !coded || !words) {
+		ret = hvqz_nomem(err, n * 5, "the symbols");
+		goto out;
+	}
+	count(q, u, counts);
+	TRY_OUT(point_model_put(&q->model, counts, out, err));
+	n = make_symbols(q, u, &la, coded, &bits);
+	TRY_OUT(buf_ok(&bits, err));
+	for (unsigned l = 0; l < la.n; l++)
+		state[l] = RANS_LOW;
+	while (n-- > 0) {
+		const struct coded *c = &coded[n];
+		const struct point_table *t = q->model.t[c->class];
+
+		rans_push(&state[c->lane], t->freq[c->symbol],
+			  t->cum[c->symbol], MODEL_BITS, words, &n_words);
+	}
+	TRY_OUT(rans_put_frame(state, la.n, words, n_words, out, err));
+	varint_put(out, (uint32_t)bits.len);
+	buf_put(out, bits.p, bits.len);
+	ret = buf_ok(out, err);
+out:
+	buf_free(&bits);
+	free(counts);
+	free(coded);
+	free(words);
+	return ret;
+}
+
+/* ---- decoding ---- */
+
+struct decoder {
+	const struct trellis *q;
+	struct trellis_code code;
+	struct lanes la;
+	uint32_t state[TRELLIS_MAX_LANES];	/* the coder's */
+	uint8_t at[TRELLIS_MAX_LANES];		/* the trellis' */
+	const uint8_t *word, *end;
+	struct bit_reader bits;
+};
+
+/* One point of lane l with the table t, or false. */
+static inline bool take(struct decoder *d, const struct point_table *t,
+			unsigned l, int32_t *u)
+{
+	uint32_t slot = d->state[l] & ((1 << MODEL_BITS) - 1);
+	unsigned s = t->slot[slot];
+	uint32_t n = s;
+
+	if (!rans_pop(&d->state[l], t->freq[s], t->cum[s], slot, MODEL_BITS,
+		      &d->word, d->end))
+		return false;
+	if ((s == t->escape || t->shift) &&
+	    !model_magnitude(t, s, &d->bits, &n))
+		return false;
+	*u = trellis_point(n, d->at[l] & 1);
+	d->at[l] = d->code.next[d->at[l]][*u >> 1 & 1];
+	return true;
+}
+
+/* One channel to column [n_units]. */
+static bool take_channel(struct decoder *d, size_t j, float *column)
+{
+	const struct trellis *q = d->q;
+	float step = q->base * q->channel.step[j];
+
+	for (size_t t = 0; t < d->la.longest; t++)
+		for (unsigned l = 0; l < d->la.n; l++) {
+			size_t i = d->la.start[l] + t;
+			const struct point_table *tab;
+			int32_t u;
+
+			if (i >= d->la.start[l + 1])
+				continue;
+			if (trellis_is_zero(q, j, i)) {
+				column[i] = 0;
+				continue;
+			}
+			tab = q->model.t[trellis_class(q->channel.class[j],
+						       q->unit.class[i])];
+			if (!tab || !take(d, tab, l, &u))
+				return false;
+			column[i] = ((float)u + 0.5f) *
+				    (step * q->unit.step[i]);
+		}
+	return true;
+}
+
+static bool open_stream(struct decoder *d, struct cursor *c)
+{
+	const uint8_t *p;
+	uint32_t n;
+
+	if (!rans_get_frame(c, d->la.n, d->state, &d->word, &d->end) ||
+	    !varint_get(c, &n))
+		return false;
+	p = cur_take(c, n);
+	d->bits = (struct bit_reader){.p = p, .end = p + n};
+	return p;
+}
+
+enum hvqz_ret trellis_stream_get(const struct trellis *q,
+				 const struct slab *slab, struct cursor *c,
+				 uint8_t *raw, struct hvqz_err *err)
+{
+	struct decoder d = {.q = q, .la = make_lanes(q)};
+	float *tile = malloc(q->n_units * TRELLIS_TILE * sizeof(*tile));
+	bool good;
+
+	if (!tile)
+		return hvqz_nomem(err, q->n_units * TRELLIS_TILE * 4, "a tile");
+	trellis_code_make(&d.code, q->log_states);
+	good = open_stream(&d, c);
+	for (size_t left = q->n_channels; good && left;) {
+		size_t n = left % TRELLIS_TILE ? left % TRELLIS_TILE
+					       : TRELLIS_TILE;
+
+		left -= n;
+		for (size_t j = n; good && j-- > 0;)
+			good = take_channel(&d, left + j,
+					    tile + j * q->n_units);
+		if (good)
+			trellis_store(q, slab, tile, left, n, raw);
+	}
+	free(tile);
+	if (!good || !rans_at_end(d.state, d.la.n, d.word, d.end) ||
+	    !bits_end(&d.bits) || d.bits.p != d.bits.end)
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "the points are not what was encoded");
+	return HVQZ_OK;
+}
