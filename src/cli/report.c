@@ -21,21 +21,29 @@ static void add_rate(char *to, size_t len, const struct job_report *rep,
 		 seconds > 0 ? (double)bytes / seconds / 1e6 : 0);
 }
 
+static double report_bpp(const struct job_report *rep)
+{
+	return rep->n_params ? 8.0 * (double)rep->out_bytes /
+			       (double)rep->n_params : 0;
+}
+
 static void report_encoded(const char *file, const struct job_report *rep,
 			   const char *rate)
 {
-	char in[TEXT_LEN], out[TEXT_LEN], snr[TEXT_LEN + 8] = "lossless";
+	char in[TEXT_LEN], out[TEXT_LEN], kl[TEXT_LEN];
+	char snr[2 * TEXT_LEN + 16] = "lossless";
 
 	if (rep->n_lossy && rep->noise > 0)
-		snprintf(snr, sizeof(snr), "%.1f dB",
-			 text_snr(rep->signal, rep->noise));
+		snprintf(snr, sizeof(snr), "%.1f dB%s%s",
+			 text_snr(rep->signal, rep->noise),
+			 rep->loss > 0 ? ", KL est. " : "",
+			 rep->loss > 0 ? text_kl(rep->loss, kl) : "");
 	message_info(1, file, "%s -> %s bytes, %.2f:1, %.3f bpp, %s, %s",
 		     text_number(rep->in_bytes, in),
 		     text_number(rep->out_bytes, out),
 		     rep->out_bytes ? (double)rep->in_bytes /
 				      (double)rep->out_bytes : 0,
-		     rep->n_params ? 8.0 * (double)rep->out_bytes /
-				     (double)rep->n_params : 0,
+		     report_bpp(rep),
 		     snr, rate);
 }
 
@@ -70,13 +78,14 @@ void report_plan(const struct args *args, const char *file,
 		 const struct job_report *rep)
 {
 	char bytes[TEXT_LEN], tensors[TEXT_LEN], params[TEXT_LEN];
-	char lossy[TEXT_LEN];
+	char lossy[TEXT_LEN], about[TEXT_LEN];
 	char chunks[TEXT_LEN], memory[TEXT_LEN], masked[4200];
 
 	snprintf(masked, sizeof(masked), "%.4190s", file);
-	printf("%s: %s bytes, %s parameters, %s tensors (%s lossy), %s "
+	printf("%s: %s -> about %s bytes, %.3f bpp; %s parameters, %s tensors (%s lossy), %s "
 	       "chunks; %u threads, planned memory %s\n",
 	       text_mask(masked), text_number(rep->in_bytes, bytes),
+	       text_number(rep->out_bytes, about), report_bpp(rep),
 	       text_number(rep->n_params, params),
 	       text_number(rep->n_tensors, tensors),
 	       text_number(rep->n_lossy, lossy),

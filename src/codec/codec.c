@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+enum { SAMPLE = 64 << 10 };	/* bytes */
+
 static const struct codec *const codecs[] = {
 	&codec_raw,
 	&codec_planes,
@@ -24,6 +26,37 @@ unsigned codec_fallback(unsigned id)
 }
 
 /*
+ * Planes of a whole slab take time. Those of some rows in its middle show
+ * whether they could come near the lossy payload's length: *declined if not.
+ */
+static enum hvqz_ret worth_trying(const struct codec_env *env,
+				  const struct slab *slab,
+				  const struct codec_settings *set,
+				  const uint8_t *raw, size_t lossy_len,
+				  bool *declined, struct hvqz_err *err)
+{
+	struct codec_stats none = {0};
+	struct slab part = *slab;
+	struct buf out = {0};
+	uint32_t row_len = slab->raw_len / slab->n_rows;
+	uint32_t n_rows = SAMPLE / row_len + 1;
+	enum hvqz_ret ret;
+
+	*declined = false;
+	if (n_rows >= slab->n_rows / 4)
+		return HVQZ_OK;
+	part.n_rows = n_rows;
+	part.raw_len = n_rows * row_len;
+	raw += (size_t)(slab->n_rows / 2) * row_len;
+	ret = codec_planes.encode(env, &part, set, NULL, raw, &out, &none,
+				  declined, err);
+	*declined |= (double)out.len / part.raw_len >
+		     1.3 * (double)lossy_len / slab->raw_len;
+	buf_free(&out);
+	return ret;
+}
+
+/*
  * A slab can be simpler than a lossy codec assumes (constant, sparse): when
  * planes make it no longer than the lossy payload in out, exactness is free.
  */
@@ -40,6 +73,9 @@ static enum hvqz_ret prefer_exact(const struct codec_env *env,
 	bool declined;
 	enum hvqz_ret ret;
 
+	TRY_OUT(worth_trying(env, slab, set, raw, out->len, &declined, err));
+	if (declined)
+		goto out;
 	ret = codec_planes.encode(env, slab, set, NULL, raw, &exact, &none,
 				  &declined, err);
 	if (ret == HVQZ_OK && exact.len <= out->len) {
@@ -50,6 +86,7 @@ static enum hvqz_ret prefer_exact(const struct codec_env *env,
 		*used = &codec_planes;
 		*stats = none;
 	}
+out:
 	buf_free(&exact);
 	return ret;
 }

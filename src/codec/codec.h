@@ -70,6 +70,11 @@ struct codec_settings {
 	 */
 	double step, step_sens;
 	double quality;
+	/*
+	 * Only the payload's length is wanted: the trellis takes the nearest
+	 * points instead of searching. Within a percent or so.
+	 */
+	bool quick;
 };
 
 /* What the encoder knows about the slab's quality; zero when lossless. */

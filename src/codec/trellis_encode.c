@@ -191,6 +191,7 @@ enum hvqz_ret trellis_encode(const struct codec_env *env,
 		goto out;	/* all zero: exact is as short */
 	TRY_OUT(choose_outliers(&e, err));
 	TRY_OUT(trellis_unit_classes(&e, err));
+	trellis_guess_shape(&e);
 	TRY_OUT(trellis_quantize(&e, err));
 	TRY_OUT(trellis_put(&e.q, e.u, out, err));
 	TRY_OUT(measure(&e, stats, err));
@@ -200,6 +201,7 @@ out:
 	free(e.u);
 	free(e.l);
 	free(e.g);
+	free(e.level);
 	free(e.covered);
 	trellis_free(&e.q);
 	return ret;

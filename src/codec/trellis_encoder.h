@@ -28,9 +28,12 @@ struct trellis_encoder {
 	 */
 	float *l;		/* [channels] > 0; owned */
 	float *g;		/* [units] > 0, or all 1; owned */
+	/* [units]: 1 / (step · 2^(class/4)), which makes all units alike; owned */
+	float *level;
 	bool has_g;		/* g and l are absolute: nats per token */
 	const struct factor *feedback;	/* or NULL */
 	uint32_t *covered;	/* [sparse.n]: channel-major, rising; owned */
+	unsigned shape;		/* of the family (point_model.h), a guess */
 	double loss;		/* Σ g·(l·(t − ŵ))², outliers left out */
 };
 
@@ -44,9 +47,12 @@ enum hvqz_ret trellis_take_sens(struct trellis_encoder *e,
 enum hvqz_ret trellis_choose_steps(struct trellis_encoder *e,
 				   struct hvqz_err *err);
 
-/* The units' classes, from the weights. */
+/* The units' classes and levels, from the weights. */
 enum hvqz_ret trellis_unit_classes(struct trellis_encoder *e,
 				   struct hvqz_err *err);
+
+/* The shape, from the weights and the units' classes. */
+void trellis_guess_shape(struct trellis_encoder *e);
 
 /* ---- trellis_quantize.c ---- */
 

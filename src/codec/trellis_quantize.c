@@ -25,6 +25,9 @@ enum {
  */
 #define LAMBDA (2 * 0.6931471805599453 * TRELLIS_NOISE)
 
+/* Nearest points err more than a trellis would feed back. */
+#define QUICK_ERROR 0.87f
+
 struct bench {
 	struct trellis_encoder *e;
 	struct trellis_code code;
@@ -45,16 +48,16 @@ struct bench {
 static const struct trellis_price *price_of(struct bench *b, unsigned q)
 {
 	struct trellis_price *p = &b->by_class[q];
-	double sigma = exp2(((int)q - MODEL_CLASS_UNIT) /
-			    (double)MODEL_STEPS);
-	double var = sigma * sigma - TRELLIS_NOISE;
+	double var;
 
 	if (b->have[q])
 		return p;
-	model_guess(q, 1, p->of, TRELLIS_PRICES);
+	model_guess(q, b->e->shape, p->of, TRELLIS_PRICES);
 	for (unsigned n = 0; n < TRELLIS_PRICES; n++)
 		p->of[n] *= (float)LAMBDA;
 	/* Where a Gaussian's price is parabolic, the best v is x·shrink. */
+	var = exp2(((int)q - MODEL_CLASS_UNIT) * 2 / (double)MODEL_STEPS) -
+	      TRELLIS_NOISE;
 	var = var < 0.04 ? 0.04 : var;
 	p->shrink = (float)(1 / (1 + LAMBDA * 0.72134752 / var));
 	b->have[q] = true;
@@ -69,20 +72,19 @@ static float channel_step(const struct trellis *q, size_t j)
 
 /* The channel's class: 4·log2 of the targets' root mean square in spacings,
  * units allowed for. */
-static int channel_class(const struct trellis *q, size_t j,
+static int channel_class(const struct trellis_encoder *e, size_t j,
 			 const float *target)
 {
 	double sum = 0;
-	float step = channel_step(q, j), rms;
+	float rms;
 	int c;
 
-	for (size_t i = 0; i < q->n_units; i++) {
-		double v = (double)target[i] / (step * q->unit.step[i]) *
-			   exp2(-q->unit.class[i] / (double)MODEL_STEPS);
+	for (size_t i = 0; i < e->q.n_units; i++) {
+		double v = target[i] * e->level[i];
 
 		sum += v * v;
 	}
-	rms = (float)sqrt(sum / (double)q->n_units);
+	rms = (float)sqrt(sum / (double)e->q.n_units) / channel_step(&e->q, j);
 	if (!(rms > 1e-6f))
 		return -60;
 	c = (int)floorf(MODEL_STEPS * log2_approx(rms) + 0.5f) +
@@ -129,6 +131,24 @@ static void gather(struct bench *b, size_t first, size_t end,
 	b->start[q->n_lanes] = n;
 }
 
+/*
+ * In place of a search: the nearest points, of either coset in turn. They are
+ * about as long as a trellis' points to code.
+ */
+static void nearest_points(struct bench *b)
+{
+	size_t n = b->start[b->e->q.n_lanes];
+
+	for (size_t i = 0; i < n; i++) {
+		float y = b->x[i] * b->price[i]->shrink - (float)(i & 1);
+
+		/* u = 2m + z is nearest where u + ½ is. */
+		y = y < -0x1p22f ? -0x1p22f : y > 0x1p22f ? 0x1p22f : y;
+		b->u[i] = 2 * (int32_t)floorf((y - 0.5f) * 0.5f + 0.5f) +
+			  (int32_t)(i & 1);
+	}
+}
+
 static void scatter(struct bench *b, size_t first, size_t end)
 {
 	const struct trellis *q = &b->e->q;
@@ -155,9 +175,13 @@ static void quantize_group(struct bench *b, size_t first, size_t end,
 
 	for (size_t j = first; j < end; j++)
 		q->channel.class[j] = (int8_t)channel_class(
-			q, j, target + (j - first) * n);
+			e, j, target + (j - first) * n);
 	gather(b, first, end, target);
-	trellis_search_run(&b->search, b->x, b->price, b->start, b->u);
+	if (e->set->quick)
+		nearest_points(b);
+	else
+		trellis_search_run(&b->search, b->x, b->price, b->start,
+				   b->u);
 	scatter(b, first, end);
 	for (size_t j = end; j-- > first;) {
 		const float *t = target + (j - first) * n;
@@ -169,6 +193,8 @@ static void quantize_group(struct bench *b, size_t first, size_t end,
 			double d = (double)t[i] - b->x[i];
 
 			w[i] -= b->x[i];
+			if (e->set->quick)
+				w[i] *= QUICK_ERROR;
 			sum += e->g[i] * d * d;
 		}
 		e->loss += sum * l * l;

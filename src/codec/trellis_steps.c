@@ -57,7 +57,8 @@ enum hvqz_ret trellis_take_sens(struct trellis_encoder *e,
 
 	e->l = malloc(e->q.n_channels * sizeof(*e->l));
 	e->g = malloc(e->q.n_units * sizeof(*e->g));
-	if (!e->l || !e->g)
+	e->level = malloc(e->q.n_units * sizeof(*e->level));
+	if (!e->l || !e->g || !e->level)
 		return hvqz_nomem(err, (e->q.n_channels + e->q.n_units) * 4,
 				  "sensitivities");
 	take_units(e, sens);
@@ -199,9 +200,40 @@ enum hvqz_ret trellis_unit_classes(struct trellis_encoder *e,
 		gain += (double)q->n_channels * 0.043 * c * c;
 		cost += 1 + 1.2 * abs(c);
 	}
-	if (gain < cost)
-		for (size_t i = 0; i < q->n_units; i++)
+	for (size_t i = 0; i < q->n_units; i++) {
+		if (gain < cost)
 			q->unit.class[i] = 0;
+		e->level[i] = (float)exp2(-q->unit.class[i] /
+					  (double)MODEL_STEPS) /
+			      q->unit.step[i];
+	}
 	free(sum);
 	return HVQZ_OK;
+}
+
+/*
+ * Mean magnitude over root mean square within the classes. Robust against a few
+ * outliers, as the fourth moment would not be. A channel in every 8 will do.
+ */
+void trellis_guess_shape(struct trellis_encoder *e)
+{
+	const struct trellis *q = &e->q;
+	double sum = 0, n = 0;
+
+	for (size_t j = 0; j < q->n_channels; j += q->n_channels > 512 ? 8 : 1) {
+		const float *w = e->w + j * q->n_units;
+		double mean = 0, square = 0;
+
+		for (size_t i = 0; i < q->n_units; i++) {
+			double x = w[i] * e->level[i];
+
+			mean += fabs(x);
+			square += x * x;
+		}
+		if (!(square > 0))
+			continue;
+		sum += mean / sqrt(square * (double)q->n_units);
+		n++;
+	}
+	e->shape = model_shape(n > 0 ? (float)(sum / n) : 0.8f);
 }

@@ -423,11 +423,45 @@ static void price(const uint16_t *freq, unsigned shift, unsigned escape,
 	}
 }
 
+/* The mean of the n-th power of a mixture's σ, n = 1 or 2. */
+static float mean_spread(unsigned shape, int n)
+{
+	float sum = 0;
+
+	for (int i = 0; i < NODES; i++)
+		sum += node_weight[i] *
+		       exp2_sixteenths(n * (i - NODES / 2) * spread[shape]);
+	return sum;
+}
+
+unsigned model_shape(float ratio)
+{
+	unsigned best = 0;
+	float least = 1;
+
+	for (unsigned s = 0; s < SHAPES; s++) {
+		/* √(2/π) is a Gaussian's. */
+		float r = 0.79788456f * mean_spread(s, 1) /
+			  sqrtf(mean_spread(s, 2));
+		float off = fabsf(r - ratio);
+
+		if (off < least) {
+			least = off;
+			best = s;
+		}
+	}
+	return best;
+}
+
 void model_guess(unsigned q, unsigned shape, float *bits, size_t max)
 {
 	uint16_t freq[MODEL_MAX_SYMBOLS];
 
-	family_freqs(q, OFFSETS / 2, shape, freq);
+	/* The family's σ is the middle one: make the mean square σ². */
+	int o = OFFSETS / 2 - (int)(8.0f * log2_approx(mean_spread(shape, 2)) +
+				    0.5f);
+
+	family_freqs(q, o > 0 ? (unsigned)o : 0, shape, freq);
 	price(freq, model_shift(q), model_fold(q) + 1, bits, max);
 }
 

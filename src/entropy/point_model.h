@@ -70,6 +70,12 @@ enum hvqz_ret point_model_get(struct point_model *m, struct cursor *c,
 			      struct hvqz_err *err);
 
 /*
+ * The shape whose mean magnitude is nearest to ratio times its root mean
+ * square: 0.798 is a Gaussian's ratio, 0.707 a Laplacian's.
+ */
+unsigned model_shape(float ratio);
+
+/*
  * What n = 0 … max - 1 cost in class q, in bits, before any counts are known;
  * shape: of the family. The encoder's first guess.
  */

@@ -55,7 +55,7 @@ struct encode_options {
 	struct sens_table *sens;	/* or NULL */
 	uint64_t chunk_elems;		/* 0: the default, 4 Mi */
 	bool no_verify;
-	bool dry_run;			/* plan only; nothing is written */
+	bool dry_run;	/* predict the report; nothing is to be written */
 };
 
 struct job_report {
@@ -65,6 +65,7 @@ struct job_report {
 	double loss;		/* estimated KL, nats per token; 0: unknown */
 	uint64_t n_nonfinite;		/* chunks gone lossless for NaN/Inf */
 	uint64_t n_damaged;		/* test: chunks that are bad */
+	uint64_t n_steered;		/* parameters whose step can move */
 	uint64_t memory;		/* planned peak, bytes */
 };
 

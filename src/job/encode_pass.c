@@ -1,0 +1,496 @@
+/*
+ * encode_pass.c - once through a model: in, and a .hvqz out.
+ *
+ * The whole input header is read and the plan made before the first byte goes
+ * out. Then chunks flow: next() reads a slab's rows, work() encodes them and
+ * decodes what it encoded, put() writes chunk after chunk.
+ */
+#include "codec/weights.h"
+#include "formats/sidecar.h"
+#include "job/job_internal.h"
+#include "job/encode_pass.h"
+#include "job/rate.h"
+#include "job/steer.h"
+#include "sense/factor_cache.h"
+#include "stream/pipeline.h"
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#else
+#define PACKAGE_VERSION "0"
+#endif
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+enum { DEFAULT_CHUNK = 4 << 20 };	/* elements */
+
+struct slot {
+	size_t tensor;
+	struct slab slab;
+	uint8_t *raw;		/* [plan.max_raw] */
+	struct buf out;
+	struct chunk_head head;
+	bool nonfinite;
+	double gain;		/* on the step constants */
+};
+
+struct encode_job {
+	const struct job_env *env;
+	const struct encode_options *opt;
+	const struct encode_pass *pass;
+	struct codec_settings set;	/* opt's, with the steps */
+	struct codec_env codec_env;
+	struct factor_cache factors;
+	struct steer steer;
+	struct buf steered;		/* predicted payloads */
+	const struct reader_ops *reader;
+	void *state;			/* the reader's */
+	struct container_info info;
+	struct plan plan;
+	struct container_writer *writer;
+	struct sink *out;
+	struct job_report *rep;
+	struct slot *slots;
+	unsigned n_slots;
+	uint8_t **back;			/* [n_threads]: decoded again */
+	/* where next() is */
+	size_t tensor;
+	uint64_t row;
+};
+
+/* The factor of the slot's tensor to env, where one is of use. */
+static enum hvqz_ret take_factor(struct encode_job *j, const struct slot *s,
+				 struct codec_env *env, struct hvqz_err *err)
+{
+	const struct tensor_plan *tp = &j->plan.t[s->tensor];
+	uint64_t n_uses = plan_chunks(tp) * (j->pass->steer > 0 ? 2 : 1);
+
+	*env = j->codec_env;
+	if (tp->set.codec != CODEC_TRELLIS || !tp->sens)
+		return HVQZ_OK;
+	return factor_cache_get(&j->factors, tp->sens, n_uses, &env->factor,
+				err);
+}
+
+static void leave_factor(struct encode_job *j, const struct codec_env *env)
+{
+	if (env->factor)
+		factor_cache_put(&j->factors, env->factor);
+}
+
+static struct codec_settings slot_settings(const struct encode_job *j,
+					   const struct slot *s)
+{
+	struct codec_settings set = j->plan.t[s->tensor].set;
+
+	set.step *= s->gain;
+	set.step_sens *= s->gain;
+	return set;
+}
+
+/* ---- steering ---- */
+
+/* Bytes a chunk takes besides its payload: head, index entry. */
+enum { CHUNK_FRAME = CONTAINER_CHUNK_HEAD_LEN +
+       CONTAINER_INDEX_ENTRY_LEN };
+
+struct prediction {
+	struct encode_job *j;
+	struct slot *s;
+	struct codec_env env;
+};
+
+static enum hvqz_ret predict(void *ctx, double at, double *bits,
+			     struct hvqz_err *err)
+{
+	struct prediction *p = ctx;
+	struct encode_job *j = p->j;
+	struct codec_settings set;
+	struct codec_stats stats;
+	const struct codec *codec;
+
+	p->s->gain = exp2(at);
+	set = slot_settings(j, p->s);
+	set.quick = true;
+	TRY(codec_encode(&p->env, &p->s->slab, &set,
+			 j->plan.t[p->s->tensor].sens, p->s->raw, &j->steered,
+			 &codec, &stats, err));
+	*bits = 8.0 * (double)(j->steered.len + CHUNK_FRAME);
+	return HVQZ_OK;
+}
+
+/* Choose the slot's gain; called in the order of the chunks. */
+static enum hvqz_ret steer(struct encode_job *j, struct slot *s,
+			   struct hvqz_err *err)
+{
+	struct prediction p = {.j = j, .s = s};
+	enum hvqz_ret ret;
+	double bits;
+
+	s->gain = j->pass->gain;
+	if (!(j->pass->steer > 0))
+		return HVQZ_OK;
+	TRY(take_factor(j, s, &p.env, err));
+	if (j->plan.t[s->tensor].set.codec == CODEC_TRELLIS) {
+		ret = steer_chunk(&j->steer,
+				  s->slab.n_rows * s->slab.n_cols, predict,
+				  &p, &s->gain, err);
+	} else {
+		ret = predict(&p, 0, &bits, err);
+		/* What it was expected to take comes back first. */
+		j->steer.budget += 8.0 * (s->slab.raw_len + CHUNK_FRAME) -
+				   bits;
+	}
+	leave_factor(j, &p.env);
+	return ret;
+}
+
+/* The budget, once the file's head is written. */
+static void steer_begin(struct encode_job *j)
+{
+	const struct model *m = &j->info.model;
+
+	j->steer.budget = j->pass->steer * (double)m->n_params -
+			  8.0 * (double)j->out->off;
+	j->steer.rest = (double)j->rep->n_steered;
+	for (size_t i = 0; i < j->plan.n_tensors; i++)
+		if (j->plan.t[i].set.codec != CODEC_TRELLIS)
+			j->steer.budget -= 8.0 *
+				((double)m->tensors[i].size +
+				 (double)(CHUNK_FRAME *
+					  plan_chunks(&j->plan.t[i])));
+}
+
+/* ---- the pipeline's three functions ---- */
+
+static enum hvqz_ret next(void *ctx, void *slot, bool *end,
+			  struct hvqz_err *err)
+{
+	struct encode_job *j = ctx;
+	struct slot *s = slot;
+
+	TRY(job_poll(j->env, err));
+	while (j->tensor < j->plan.n_tensors &&
+	       j->row == j->plan.t[j->tensor].rows.n_rows) {
+		j->tensor++;
+		j->row = 0;
+	}
+	*end = j->tensor == j->plan.n_tensors;
+	if (*end)
+		return j->reader->tail(j->state, err);
+	s->tensor = j->tensor;
+	s->slab = plan_slab(&j->plan, &j->info.model, j->tensor, j->row);
+	j->row += s->slab.n_rows;
+	TRY(j->reader->next(j->state, s->raw, s->slab.raw_len, err));
+	return steer(j, s, err);
+}
+
+/*
+ * Decode what was just encoded, into back, and compare: with the input when
+ * the codec is lossless, with the encoder's own idea of the result otherwise.
+ */
+static enum hvqz_ret verify(struct encode_job *j, struct slot *s,
+			    const struct codec *codec,
+			    const struct codec_stats *stats, uint8_t *back,
+			    struct hvqz_err *err)
+{
+	const char *name = j->info.model.tensors[s->tensor].name;
+	double noise, signal;
+
+	TRY(codec->decode(&j->codec_env, &s->slab, s->out.p, s->out.len, back,
+			  err));
+	if (codec->lossless) {
+		if (!memcmp(back, s->raw, s->slab.raw_len))
+			return HVQZ_OK;
+	} else {
+		weights_error(s->slab.dtype, s->raw, back,
+			      s->slab.n_rows * s->slab.n_cols, &noise,
+			      &signal);
+		if (noise == stats->noise && signal == stats->signal)
+			return HVQZ_OK;
+	}
+	return hvqz_fail_tensor(err, HVQZ_IO, name,
+				"rows %" PRIu64 " to %" PRIu64 ": what the %s "
+				"decoder gives is not what was encoded; this "
+				"is a fault of hvqz or of this computer's "
+				"memory", s->slab.first_row,
+				s->slab.first_row + s->slab.n_rows - 1,
+				codec->name);
+}
+
+static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
+			  struct hvqz_err *err)
+{
+	struct encode_job *j = ctx;
+	struct slot *s = slot;
+	const struct tensor_plan *tp = &j->plan.t[s->tensor];
+	struct codec_settings set = slot_settings(j, s);
+	const struct codec *codec;
+	struct codec_env env;
+	struct codec_stats stats;
+	uint32_t raw_len = s->slab.raw_len;
+	const uint8_t *made = s->raw;
+	enum hvqz_ret ret;
+
+	TRY(take_factor(j, s, &env, err));
+	ret = codec_encode(&env, &s->slab, &set, tp->sens, s->raw, &s->out,
+			   &codec, &stats, err);
+	leave_factor(j, &env);
+	TRY(ret);
+	s->nonfinite = stats.nonfinite;
+	while (s->out.len < container_min_stored(raw_len)) {
+		/* Too small to be allowed (hvqz.md): the next codec's turn. */
+		set.codec = (enum codec_id)codec_fallback(codec->id);
+		TRY(codec_encode(&j->codec_env, &s->slab, &set, NULL, s->raw,
+				 &s->out, &codec, &stats, err));
+	}
+	if (!j->pass->measure && (!codec->lossless || !j->opt->no_verify)) {
+		TRY(verify(j, s, codec, &stats, j->back[worker], err));
+		made = j->back[worker];
+	}
+	s->head = (struct chunk_head){
+		.tensor = (uint32_t)s->tensor,
+		.codec = (uint8_t)codec->id,
+		.first_row = s->slab.first_row,
+		.n_rows = s->slab.n_rows,
+		.raw_len = raw_len,
+		.stored_len = (uint32_t)s->out.len,
+		.noise = container_stat(stats.noise),
+		.signal = container_stat(stats.signal),
+		.loss = container_stat(stats.loss),
+		.stored_hash = XXH3_64bits(s->out.p, s->out.len),
+		.raw_hash = XXH3_64bits(made, raw_len),
+	};
+	return HVQZ_OK;
+}
+
+static enum hvqz_ret put(void *ctx, void *slot, struct hvqz_err *err)
+{
+	struct encode_job *j = ctx;
+	struct slot *s = slot;
+	const char *name = j->info.model.tensors[s->tensor].name;
+
+	TRY(container_write_chunk(j->writer, &s->head, s->out.p, err));
+	report_chunk(j->rep, &s->head);
+	j->rep->in_bytes += s->head.raw_len;
+	if (s->nonfinite) {
+		j->rep->n_nonfinite++;
+		hvqz_warn(&j->env->notes,
+			  "tensor '%s': rows %" PRIu64 " to %" PRIu64
+			  " hold NaN or infinity and are kept exactly", name,
+			  s->head.first_row,
+			  s->head.first_row + s->head.n_rows - 1);
+	}
+	if (j->env->progress)
+		j->env->progress(j->env->progress_ctx, j->rep->in_bytes,
+				 j->out->off, name);
+	return HVQZ_OK;
+}
+
+/* The settings in words, for the header's remarks. */
+static void describe(const struct codec_settings *set, char *buf, size_t len)
+{
+	if (set->codec == CODEC_TRELLIS)
+		snprintf(buf, len, "trellis c=%.6g/%.6g rho=%.9g -%d",
+			 set->step, set->step_sens, set->outliers,
+			 set->effort);
+	else if (set->codec != CODEC_HASVQ)
+		snprintf(buf, len, "%s -%d", codec_find(set->codec)->name,
+			 set->effort);
+	else
+		snprintf(buf, len, "hasvq%s kmeans K=%" PRIu32 " b=%" PRIu32
+			 " rho=%.9g -%d", set->faithful ? " faithful" : "",
+			 set->centroids, set->block, set->outliers,
+			 set->effort);
+}
+
+static enum hvqz_ret remark(struct encode_job *j, struct hvqz_err *err)
+{
+	const struct sens_table *sens = j->opt->sens;
+	struct container_info *info = &j->info;
+	char text[128];
+
+	TRY(container_note(info, "encoder", "hvqz " PACKAGE_VERSION, err));
+	describe(&j->set, text, sizeof(text));
+	TRY(container_note(info, "settings", text, err));
+	for (size_t i = 0; i < j->opt->n_rules; i++)
+		TRY(container_note(info, "tensor", j->opt->rules[i].text,
+				   err));
+	if (!sens || !j->rep->n_lossy)
+		return HVQZ_OK;
+	snprintf(text, sizeof(text), "%s xxh3:%016" PRIx64, sens->kind,
+		 sens->hash);
+	TRY(container_note(info, "sidecar", text, err));
+	if (sens->calibration)
+		TRY(container_note(info, "calibration", sens->calibration,
+				   err));
+	if (sens->n_tokens) {
+		snprintf(text, sizeof(text), "%" PRIu64, sens->n_tokens);
+		TRY(container_note(info, "tokens", text, err));
+	}
+	return HVQZ_OK;
+}
+
+/* The steps of every tensor that is to get a trellis. */
+static enum hvqz_ret set_rate(struct encode_job *j, struct hvqz_err *err)
+{
+	const struct encode_options *opt = j->opt;
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < j->plan.n_tensors; i++) {
+		const struct tensor_plan *tp = &j->plan.t[i];
+		const struct tensor *t = &j->info.model.tensors[i];
+
+		if (tp->set.codec != CODEC_TRELLIS)
+			continue;
+		n += t->n_elems;
+		if (opt->rate_mode == RATE_KL &&
+		    !(tp->sens && tp->sens->curvature > 0))
+			return hvqz_fail_tensor(err, HVQZ_USAGE, t->name,
+						"no row sensitivities are "
+						"known, so its part of a KL "
+						"divergence is not either: "
+						"--kl needs a sidecar with "
+						"row_sens or curvature");
+	}
+	if (opt->rate_mode == RATE_KL)
+		rate_from_kl(opt->rate, n, &j->set);
+	else
+		rate_from_quality(opt->rate_mode == RATE_QUALITY
+					  ? opt->rate : QUALITY_DEFAULT,
+				  n, &j->set);
+	j->rep->n_steered = n;
+	for (size_t i = 0; i < j->plan.n_tensors; i++) {
+		struct codec_settings *set = &j->plan.t[i].set;
+
+		set->step = j->set.step;
+		set->step_sens = j->set.step_sens;
+		set->quick = j->pass->quick;
+		if (set->codec == CODEC_TRELLIS && !isnan(set->quality))
+			rate_from_quality(set->quality, n, set);
+	}
+	return HVQZ_OK;
+}
+
+/* Everything that is known before the first chunk. */
+static enum hvqz_ret prepare(struct encode_job *j, struct source *src,
+			     struct hvqz_err *err)
+{
+	struct container_info *info = &j->info;
+	struct model *m = &info->model;
+	uint64_t elems = j->opt->chunk_elems;
+
+	TRY(format_detect(src, &j->reader, err));
+	TRY(j->reader->head(src, m, &j->state, err));
+	if (j->opt->sens)
+		TRY(sidecar_match(j->opt->sens, m, &j->env->notes, err));
+	j->set = j->opt->set;
+	TRY(plan_make(&j->plan, m, &j->set, j->opt->rules,
+		      j->opt->n_rules, j->opt->sens,
+		      elems ? elems : DEFAULT_CHUNK, err));
+	TRY(set_rate(j, err));
+	info->max_raw = j->plan.max_raw;
+	info->n_chunks = j->plan.n_chunks;
+	info->tensor_flags = calloc(m->n_tensors + 1, 1);
+	if (!info->tensor_flags)
+		return hvqz_nomem(err, m->n_tensors, "tensor flags");
+	for (size_t i = 0; i < m->n_tensors; i++) {
+		info->tensor_flags[i] = j->plan.t[i].lossy ? TENSOR_LOSSY : 0;
+		j->rep->n_lossy += j->plan.t[i].lossy;
+	}
+	j->rep->n_params = m->n_params;
+	j->rep->n_tensors = m->n_tensors;
+	j->rep->in_bytes = m->head_len;
+	/* A slot: rows and payload. A worker: codec scratch, decoded rows and
+	 * the decoder's scratch, which is smaller than the encoder's. */
+	j->rep->memory = job_threads(j->env) * plan_factor_memory(&j->plan) +
+			 4 * (uint64_t)m->head_len +
+			 j->n_slots * 2 * (uint64_t)j->plan.max_raw +
+			 job_threads(j->env) *
+				 (j->plan.encode_memory + j->plan.max_raw) +
+			 (j->pass->steer > 0 ? j->plan.encode_memory : 0);
+	return job_check_memory(j->env, j->rep->memory,
+				"smaller chunks (--chunk)", err);
+}
+
+static enum hvqz_ret allocate(struct encode_job *j, struct hvqz_err *err)
+{
+	unsigned n_threads = job_threads(j->env);
+	size_t max = j->plan.max_raw ? j->plan.max_raw : 1;
+
+	j->slots = calloc(j->n_slots, sizeof(*j->slots));
+	j->back = calloc(n_threads, sizeof(*j->back));
+	if (!j->slots || !j->back)
+		return hvqz_nomem(err, j->n_slots * sizeof(*j->slots),
+				  "the slots");
+	for (unsigned i = 0; i < j->n_slots; i++) {
+		j->slots[i].raw = malloc(max);
+		if (!j->slots[i].raw)
+			return hvqz_nomem(err, max, "a chunk's rows");
+	}
+	for (unsigned i = 0; i < n_threads; i++) {
+		j->back[i] = malloc(max);
+		if (!j->back[i])
+			return hvqz_nomem(err, max, "a chunk decoded again");
+	}
+	return HVQZ_OK;
+}
+
+static void release(struct encode_job *j)
+{
+	for (unsigned i = 0; j->slots && i < j->n_slots; i++) {
+		free(j->slots[i].raw);
+		buf_free(&j->slots[i].out);
+	}
+	for (unsigned i = 0; j->back && i < job_threads(j->env); i++)
+		free(j->back[i]);
+	free(j->slots);
+	free(j->back);
+	container_writer_free(j->writer);
+	if (j->reader)
+		j->reader->free(j->state);
+	buf_free(&j->steered);
+	factor_cache_free(&j->factors);
+	plan_free(&j->plan);
+	container_info_free(&j->info);
+}
+
+enum hvqz_ret encode_pass_run(const struct job_env *env,
+			      const struct encode_options *opt,
+			      const struct encode_pass *pass,
+			      struct source *src, struct sink *out,
+			      struct job_report *rep, struct hvqz_err *err)
+{
+	static const struct pipeline_ops ops = {next, work, put};
+	struct encode_job j = {
+		.env = env,
+		.opt = opt,
+		.pass = pass,
+		.codec_env = job_codec_env(env),
+		.out = out,
+		.rep = rep,
+		.n_slots = pipeline_slots(job_threads(env)),
+	};
+	enum hvqz_ret ret;
+
+	*rep = (struct job_report){0};
+	factor_init();
+	factor_cache_init(&j.factors);
+	TRY_OUT(prepare(&j, src, err));
+	TRY_OUT(allocate(&j, err));
+	TRY_OUT(remark(&j, err));
+	TRY_OUT(container_write_head(&j.writer, &j.info, out, err));
+	steer_begin(&j);
+	TRY_OUT(pipeline_run(&ops, &j, job_threads(env), j.slots,
+			     sizeof(*j.slots), err));
+	TRY_OUT(container_write_tail(j.writer, err));
+	rep->out_bytes = out->off;
+out:
+	release(&j);
+	return ret;
+}
