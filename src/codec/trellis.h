@@ -34,7 +34,7 @@ enum {
 	TRELLIS_ACROSS = 1,	/* in flags */
 	TRELLIS_FLAGS = TRELLIS_ACROSS,
 	TRELLIS_TILE = 16,	/* channels restored together */
-	TRELLIS_MIN_CLASS = 13,
+	TRELLIS_MIN_CLASS = 12,
 };
 
 /*

@@ -16,8 +16,13 @@
 #include <stdlib.h>
 
 enum {
-	/* A trellis needs length: no lane is shorter, if there is a choice. */
-	MIN_LANE = 64,
+	/*
+	 * No lane is shorter, if there is a choice: a search that ends with
+	 * every channel (see trellis_quantize.c) needs length; one that runs
+	 * on finds it elsewhere.
+	 */
+	MIN_LANE = 128,
+	MIN_LANE_RUNNING = 16,
 };
 
 static unsigned log_states(int effort)
@@ -27,11 +32,12 @@ static unsigned log_states(int effort)
 	return log[effort];
 }
 
-static unsigned lanes_for(size_t n_units)
+static unsigned lanes_for(const struct trellis_encoder *e)
 {
+	size_t least = e->feedback ? MIN_LANE : MIN_LANE_RUNNING;
 	unsigned n = 1;
 
-	while (n < TRELLIS_MAX_LANES && n_units / (2 * n) >= MIN_LANE)
+	while (n < TRELLIS_MAX_LANES && e->q.n_units / (2 * n) >= least)
 		n *= 2;
 	return n;
 }
@@ -70,7 +76,6 @@ static enum hvqz_ret open(struct trellis_encoder *e, const struct sens *sens,
 
 	TRY(trellis_alloc(&e->q, e->slab, is_across(e->slab, sens), err));
 	e->q.log_states = log_states(e->set->effort);
-	e->q.n_lanes = lanes_for(e->q.n_units);
 	e->w = malloc(n * sizeof(*e->w));
 	e->u = malloc(n * sizeof(*e->u));
 	row = malloc((size_t)e->slab->n_cols * sizeof(*row));
@@ -186,6 +191,7 @@ enum hvqz_ret trellis_encode(const struct codec_env *env,
 	if (!finite)
 		goto out;
 	TRY_OUT(trellis_take_sens(&e, sens, err));
+	e.q.n_lanes = lanes_for(&e);
 	TRY_OUT(trellis_choose_steps(&e, err));
 	if (!isnormal(e.q.base))
 		goto out;	/* all zero: exact is as short */
