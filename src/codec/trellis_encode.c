@@ -193,8 +193,8 @@ enum hvqz_ret trellis_encode(const struct codec_env *env,
 	TRY_OUT(trellis_take_sens(&e, sens, err));
 	e.q.n_lanes = lanes_for(&e);
 	TRY_OUT(trellis_choose_steps(&e, err));
-	if (!isnormal(e.q.base))
-		goto out;	/* all zero: exact is as short */
+	if (!trellis_steps_sound(&e.q))
+		goto out;	/* all zero, or next to it: exact is as short */
 	TRY_OUT(choose_outliers(&e, err));
 	TRY_OUT(trellis_unit_classes(&e, err));
 	trellis_guess_shape(&e);

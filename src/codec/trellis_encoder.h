@@ -47,6 +47,9 @@ enum hvqz_ret trellis_take_sens(struct trellis_encoder *e,
 enum hvqz_ret trellis_choose_steps(struct trellis_encoder *e,
 				   struct hvqz_err *err);
 
+/* Is every weight's step a normal number? */
+bool trellis_steps_sound(const struct trellis *q);
+
 /* The units' classes and levels, from the weights. */
 enum hvqz_ret trellis_unit_classes(struct trellis_encoder *e,
 				   struct hvqz_err *err);

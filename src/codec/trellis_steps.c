@@ -149,6 +149,27 @@ enum hvqz_ret trellis_choose_steps(struct trellis_encoder *e,
 	return HVQZ_OK;
 }
 
+static void range(const float *v, size_t n, float *least, float *most)
+{
+	*least = *most = v[0];
+	for (size_t i = 1; i < n; i++) {
+		*least = v[i] < *least ? v[i] : *least;
+		*most = v[i] > *most ? v[i] : *most;
+	}
+}
+
+bool trellis_steps_sound(const struct trellis *q)
+{
+	float c_least, c_most, u_least, u_most;
+
+	range(q->channel.step, q->n_channels, &c_least, &c_most);
+	range(q->unit.step, q->n_units, &u_least, &u_most);
+	return isnormal(q->base) && isnormal(q->base * c_least) &&
+	       isnormal(q->base * c_most) &&
+	       isnormal(q->base * c_least * u_least) &&
+	       isnormal(q->base * c_most * u_most);
+}
+
 /* 4·log2 √v, rounded: a mean square as a difference of classes. */
 static int half_log(double v)
 {

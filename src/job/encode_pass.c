@@ -36,6 +36,7 @@ struct slot {
 	struct buf out;
 	struct chunk_head head;
 	bool nonfinite;
+	bool diagonal;		/* its Hessian was of no other use */
 	double gain;		/* on the step constants */
 };
 
@@ -240,6 +241,8 @@ static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
 	TRY(take_factor(j, s, &env, err));
 	ret = codec_encode(&env, &s->slab, &set, tp->sens, s->raw, &s->out,
 			   &codec, &stats, err);
+	s->diagonal = env.factor && env.factor->fell_back &&
+		      !s->slab.first_row;
 	leave_factor(j, &env);
 	TRY(ret);
 	s->nonfinite = stats.nonfinite;
@@ -278,6 +281,10 @@ static enum hvqz_ret put(void *ctx, void *slot, struct hvqz_err *err)
 	TRY(container_write_chunk(j->writer, &s->head, s->out.p, err));
 	report_chunk(j->rep, &s->head);
 	j->rep->in_bytes += s->head.raw_len;
+	if (s->diagonal)
+		hvqz_warn(&j->env->notes,
+			  "tensor '%s': its Hessian is not positive definite; "
+			  "only the diagonal is used", name);
 	if (s->nonfinite) {
 		j->rep->n_nonfinite++;
 		hvqz_warn(&j->env->notes,
@@ -313,10 +320,13 @@ static enum hvqz_ret remark(struct encode_job *j, struct hvqz_err *err)
 {
 	const struct sens_table *sens = j->opt->sens;
 	struct container_info *info = &j->info;
+	struct codec_settings set = j->set;
 	char text[128];
 
 	TRY(container_note(info, "encoder", "hvqz " PACKAGE_VERSION, err));
-	describe(&j->set, text, sizeof(text));
+	set.step *= j->pass->gain;
+	set.step_sens *= j->pass->gain;
+	describe(&set, text, sizeof(text));
 	TRY(container_note(info, "settings", text, err));
 	for (size_t i = 0; i < j->opt->n_rules; i++)
 		TRY(container_note(info, "tensor", j->opt->rules[i].text,
