@@ -5,13 +5,13 @@
 
 #include "base/bytes.h"
 #include "base/half.h"
-#include "base/rng.h"
 #include "codec/codec.h"
 #include "codec/hasvq.h"
 #include "codec/hasvq_index.h"
 #include "codec/weights.h"
 #include "kernels/kernels.h"
 #include "sense/decouple.h"
+#include "tests/slab_case.h"
 
 #include <check.h>
 #include <math.h>
@@ -19,54 +19,6 @@
 
 static struct codec_env env;
 static struct hvqz_err err;
-
-/* A roughly normal number: the sum of twelve uniform ones. */
-static float normal(struct rng *r)
-{
-	double s = -6;
-
-	for (int i = 0; i < 12; i++)
-		s += (double)(rng_u64(r) >> 11) * 0x1p-53;
-	return (float)s;
-}
-
-struct sample {
-	struct slab slab;
-	uint8_t *raw, *back;
-};
-
-/* Gaussian rows of log-normal scale; the dtype's own rounding. */
-static struct sample make_sample(enum dtype dtype, uint32_t rows,
-				 uint64_t cols, uint64_t seed)
-{
-	size_t n = (size_t)(rows * cols);
-	struct sample s = {
-		.slab = {.dtype = dtype,
-			 .n_rows = rows,
-			 .n_cols = cols,
-			 .raw_len = (uint32_t)(n * dtype_bits(dtype) / 8)},
-	};
-	float *w = malloc(n * sizeof(*w));
-	struct rng rng = {seed};
-
-	for (uint32_t i = 0; i < rows; i++) {
-		float scale = expf(0.5f * normal(&rng)) * 0.02f;
-
-		for (uint64_t j = 0; j < cols; j++)
-			w[i * cols + j] = scale * normal(&rng);
-	}
-	s.raw = malloc(s.slab.raw_len + 1);
-	s.back = malloc(s.slab.raw_len + 1);
-	weights_narrow(dtype, w, n, s.raw);
-	free(w);
-	return s;
-}
-
-static void free_sample(struct sample *s)
-{
-	free(s->raw);
-	free(s->back);
-}
 
 static struct codec_settings hasvq_settings(bool faithful, uint32_t k,
 					    uint32_t b, double rho)

@@ -3,13 +3,13 @@
  * choice, kernels, k-means.
  */
 #include "base/log2.h"
-#include "base/rng.h"
 #include "codec/kmeans.h"
 #include "entropy/bits.h"
 #include "entropy/intcode.h"
 #include "entropy/rans.h"
 #include "kernels/kernels.h"
 #include "sense/decouple.h"
+#include "tests/random.h"
 
 #include <check.h>
 #include <math.h>
@@ -17,16 +17,6 @@
 
 static struct codec_env env;
 static struct hvqz_err err;
-
-/* A roughly normal number: the sum of twelve uniform ones. */
-static float normal(struct rng *r)
-{
-	double s = -6;
-
-	for (int i = 0; i < 12; i++)
-		s += (double)(rng_u64(r) >> 11) * 0x1p-53;
-	return (float)s;
-}
 
 /* ---- entropy ---- */
 

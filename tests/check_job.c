@@ -4,28 +4,22 @@
  */
 #include "base/bytes.h"
 #include "base/half.h"
-#include "base/rng.h"
 #include "formats/safetensors.h"
 #include "job/job.h"
 #include "tests/container_image.h"
+#include "tests/random.h"
 
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
 
 static struct job_env env;
-static struct encode_options quantize, lossless;
+static struct encode_options quantize, lossless, trellis;
+static const struct encode_options *const kinds[] = {
+	&lossless, &quantize, &trellis,
+};
 
 /* ---- a model ---- */
-
-static float normal(struct rng *r)
-{
-	double s = -6;
-
-	for (int i = 0; i < 12; i++)
-		s += (double)(rng_u64(r) >> 11) * 0x1p-53;
-	return (float)s;
-}
 
 /* Matrices, a norm, a scalar, an empty tensor, integers. */
 static struct buf make_model(void)
@@ -181,27 +175,26 @@ static bool same(const struct buf *a, const struct buf *b)
 
 START_TEST(any_number_of_workers_gives_the_same_bytes)
 {
-	const struct encode_options *opts[] = {&quantize, &lossless};
 	struct buf model = make_model();
 
-	for (size_t o = 0; o < 2; o++) {
+	for (size_t o = 0; o < 3; o++) {
 		struct buf first = {0}, restored = {0};
 		struct job_report rep;
 		struct hvqz_err err;
 
-		ck_assert_int_eq(run_encode(opts[o], 1, &model, &first, &rep,
+		ck_assert_int_eq(run_encode(kinds[o], 1, &model, &first, &rep,
 					    &err), HVQZ_OK);
 		ck_assert_uint_eq(rep.in_bytes, model.len);
 		ck_assert_uint_eq(rep.out_bytes, first.len);
-		ck_assert_uint_eq(rep.n_lossy, o ? 0 : 3);
+		ck_assert_uint_eq(rep.n_lossy, o ? 3 : 0);
 		ck_assert_int_eq(run_decode(1, first.p, first.len, 0,
 					    &restored, &err), HVQZ_OK);
-		ck_assert_int_eq(same(&model, &restored), o == 1);
+		ck_assert_int_eq(same(&model, &restored), o == 0);
 		ck_assert_uint_eq(model.len, restored.len);
 		for (unsigned t = 2; t <= 5; t++) {
 			struct buf again = {0}, back = {0};
 
-			ck_assert_int_eq(run_encode(opts[o], t, &model,
+			ck_assert_int_eq(run_encode(kinds[o], t, &model,
 						    &again, &rep, &err),
 					 HVQZ_OK);
 			ck_assert(same(&first, &again));
@@ -420,7 +413,7 @@ START_TEST(truncation_is_found)
 	struct job_report rep;
 	struct hvqz_err err;
 
-	ck_assert_int_eq(run_encode(_i ? &quantize : &lossless, 1, &model,
+	ck_assert_int_eq(run_encode(kinds[_i], 1, &model,
 				    &file, &rep, &err), HVQZ_OK);
 	for (size_t len = 0; len < file.len; len += len < 2000 ? 1 : 97)
 		expect_error(file.p, len, len % 16 ? 1 : 2, &model);
@@ -439,7 +432,7 @@ START_TEST(every_sampled_bit_flip_is_found)
 	struct job_report rep;
 	struct hvqz_err err;
 
-	ck_assert_int_eq(run_encode(_i ? &quantize : &lossless, 1, &model,
+	ck_assert_int_eq(run_encode(kinds[_i], 1, &model,
 				    &file, &rep, &err), HVQZ_OK);
 	for (int i = 0; i < FLIPS / 2; i++) {
 		uint64_t bit = rng_below(&rng, file.len * 8);
@@ -663,6 +656,10 @@ int main(void)
 	settings_preset_mid(&quantize.set);
 	quantize.set.effort = 5;
 	quantize.set.centroids = 64;
+	settings_trellis(&trellis.set);
+	trellis.set.effort = 5;
+	trellis.rate_mode = RATE_QUALITY;
+	trellis.rate = 3;
 	lossless.set = (struct codec_settings){
 		.codec = CODEC_PLANES, .effort = 3, .centroids = 2, .block = 4};
 	tcase_add_test(trips, any_number_of_workers_gives_the_same_bytes);
@@ -673,8 +670,8 @@ int main(void)
 	tcase_add_test(trips, estimated_losses_add_up);
 	tcase_add_test(trips, rules_change_single_tensors);
 	tcase_add_test(trips, bad_rules_are_refused);
-	tcase_add_loop_test(damage, truncation_is_found, 0, 2);
-	tcase_add_loop_test(damage, every_sampled_bit_flip_is_found, 0, 2);
+	tcase_add_loop_test(damage, truncation_is_found, 0, 3);
+	tcase_add_loop_test(damage, every_sampled_bit_flip_is_found, 0, 3);
 	tcase_add_test(damage, testing_names_the_tensor_and_goes_on);
 	tcase_add_test(damage, every_failing_read_and_write_is_reported);
 	tcase_add_test(damage, a_stop_ends_the_job);

@@ -156,11 +156,11 @@ double text_snr(double signal, double noise)
 
 char *text_kl(double loss, char *buf)
 {
-	/* From what rounds to 0.0010 on. */
-	bool plain = loss >= 0.00095 && loss < 1000;
+	/* From what rounds to 0.00010 on. */
+	bool plain = loss >= 0.000095 && loss < 1000;
 
 	if (loss > 0)
-		snprintf(buf, TEXT_LEN, plain ? "%.4f" : "%.1e", loss);
+		snprintf(buf, TEXT_LEN, plain ? "%.5f" : "%.1e", loss);
 	else
 		strcpy(buf, "-");
 	return buf;

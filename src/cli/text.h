@@ -38,7 +38,7 @@ double text_snr(double signal, double noise);
 
 /*
  * An estimated KL divergence in nats per token to buf (TEXT_LEN bytes), which
- * it returns: "0.0349", "3.1e-05"; "-" for 0, which is unknown.
+ * it returns: "0.03490", "3.1e-05"; "-" for 0, which is unknown.
  */
 char *text_kl(double loss, char *buf);
 

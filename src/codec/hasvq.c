@@ -202,7 +202,7 @@ enum hvqz_ret hasvq_get(struct hasvq *q, const struct slab *slab,
 				 "hasvq flags %#x are unknown to this version",
 				 flags & ~HASVQ_COMPACT);
 	if (log_b > 3 || kind > (n_out ? HALF_BF16 : HALF_F16) || !q->k ||
-	    q->k > HVQZ_MAX_CENTROIDS || n_out > n_elems)
+	    q->k > HVQZ_MAX_CENTROIDS || n_out > (n_elems + 1) / 2)
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "the payload's head is out of range: "
 				 "block 2^%u, outlier kind %u, %" PRIu32
@@ -293,7 +293,7 @@ static uint64_t decode_memory(const struct slab *slab)
 	uint64_t n = slab->n_rows * slab->n_cols;
 
 	/* Indices and outliers at their most, a row, tables. */
-	return n * 2 + n / 2 * 10 + slab->n_cols * 4 + slab->n_rows * 10 +
+	return n * 2 + n / 2 * 12 + slab->n_cols * 4 + slab->n_rows * 10 +
 	       ((uint64_t)1 << 20);
 }
 

@@ -29,13 +29,28 @@ void sparse_free(struct sparse *s)
 	s->half = NULL;
 }
 
-/* BF16 for BF16 tensors, and for F32 outliers that F16 would make infinite. */
+/*
+ * BF16 for BF16 tensors, and where F16 would make an F32 outlier infinite or
+ * too small to be normal.
+ */
 static enum half_kind choose_kind(enum dtype dtype, const float *w, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		if (dtype == DTYPE_BF16 || fabsf(w[i]) >= 65520.0f)
+	for (size_t i = 0; i < n; i++) {
+		float a = fabsf(w[i]);
+
+		if (dtype == DTYPE_BF16 || a >= 65520.0f ||
+		    (dtype == DTYPE_F32 && a > 0 && a < 0x1p-14f))
 			return HALF_BF16;
+	}
 	return HALF_F16;
+}
+
+bool sparse_finite(const struct sparse *s)
+{
+	for (uint32_t o = 0; o < s->n; o++)
+		if (!isfinite(f32_from_half(s->kind, s->half[o])))
+			return false;
+	return true;
 }
 
 enum hvqz_ret sparse_take(struct sparse *s, const struct slab *slab,

@@ -340,7 +340,7 @@ static enum hvqz_ret get_head(struct trellis *q, const struct slab *slab,
 	log_lanes = code >> 4;
 	if (q->log_states < TRELLIS_MIN_LOG ||
 	    q->log_states > TRELLIS_MAX_LOG || log_lanes > 5 ||
-	    kind > (n_out ? HALF_BF16 : HALF_F16) || n_out > n_elems)
+	    kind > (n_out ? HALF_BF16 : HALF_F16) || n_out > (n_elems + 1) / 2)
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "the payload's head is out of range: 2^%u "
 				 "states, 2^%u lanes, outlier kind %u, %"
@@ -408,7 +408,7 @@ static uint64_t decode_memory(const struct slab *slab)
 						       : slab->n_cols;
 
 	/* Outliers at their most, a tile, the lists of steps, tables. */
-	return n / 2 * 10 + longest * (TRELLIS_TILE * 4 + 12) +
+	return n / 2 * 12 + longest * (TRELLIS_TILE * 4 + 12) +
 	       slab->n_rows * 16 + slab->n_cols * 16 +
 	       2 * MODEL_CLASSES * sizeof(struct point_table) +
 	       ((uint64_t)1 << 18);

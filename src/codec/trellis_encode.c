@@ -196,9 +196,13 @@ enum hvqz_ret trellis_encode(const struct codec_env *env,
 	if (!trellis_steps_sound(&e.q))
 		goto out;	/* all zero, or next to it: exact is as short */
 	TRY_OUT(choose_outliers(&e, err));
+	if (!sparse_finite(&e.q.sparse))
+		goto out;
 	TRY_OUT(trellis_unit_classes(&e, err));
 	trellis_guess_shape(&e);
 	TRY_OUT(trellis_quantize(&e, err));
+	if (e.clipped)
+		goto out;
 	TRY_OUT(trellis_put(&e.q, e.u, out, err));
 	TRY_OUT(measure(&e, stats, err));
 	*declined = false;

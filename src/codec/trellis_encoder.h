@@ -34,6 +34,7 @@ struct trellis_encoder {
 	const struct factor *feedback;	/* or NULL */
 	uint32_t *covered;	/* [sparse.n]: channel-major, rising; owned */
 	unsigned shape;		/* of the family (point_model.h), a guess */
+	bool clipped;		/* a weight is beyond all points */
 	double loss;		/* Σ g·(l·(t − ŵ))², outliers left out */
 };
 

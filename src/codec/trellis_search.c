@@ -11,8 +11,6 @@ enum {
 };
 
 #define UNREACHED 1e30f
-/* |x| beyond this is cut: magnitudes stay below 2^24. */
-#define MAX_X 0x1p22f
 
 typedef float vec __attribute__((vector_size(4 * W)));
 typedef int32_t ivec __attribute__((vector_size(4 * W)));
@@ -184,8 +182,8 @@ static void search_group(struct trellis_search *s, unsigned group,
 			/* A lane that has ended waits, see below. */
 			if (t >= len[l])
 				continue;
-			v = x[i] < -MAX_X ? -MAX_X : x[i];
-			v = v > MAX_X ? MAX_X : v;
+			v = x[i] < -TRELLIS_MAX_X ? -TRELLIS_MAX_X : x[i];
+			v = v > TRELLIS_MAX_X ? TRELLIS_MAX_X : v;
 			f.x[l] = v;
 			f.shrunk[l] = v * price[i]->shrink;
 			f.price[l] = price[i]->of;

@@ -16,6 +16,9 @@
 
 #include <stddef.h>
 
+/* |x| beyond this is cut: magnitudes stay below 2^24. */
+#define TRELLIS_MAX_X 0x1p22f
+
 enum {
 	TRELLIS_MAX_LANES = 32,
 	TRELLIS_PRICES = 64,	/* larger n cost what 63 does */

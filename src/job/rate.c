@@ -6,11 +6,11 @@
 #include <math.h>
 
 /* KL divergence in nats per token at the default quality. */
-#define DEFAULT_KL 0.001
+#define DEFAULT_KL 0.0005
 
 /* The step at the default quality where no sensitivities are known: in the
  * weights' own unit. Calibrated so that the loss is then below the same. */
-#define DEFAULT_STEP 0.0018
+#define DEFAULT_STEP 0.0013
 
 void rate_from_kl(double kl, uint64_t n_lossy, struct codec_settings *set)
 {

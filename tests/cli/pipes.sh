@@ -98,7 +98,8 @@ same nan.a nan.b
 
 # A plan only.
 status 0 hvqz -n m.safetensors m.safetensors >plan
-grep -q '^m.safetensors: 2,630,704 bytes, .*planned memory' plan || fail "-n shows no plan"
+grep -q '^m.safetensors: 2,630,704 -> about .* planned memory' plan ||
+	fail "-n shows no plan"
 [ "$(wc -l <plan)" -eq 2 ] || fail "-n does not print a line a file"
 
 # -v: what became of it.
