@@ -97,12 +97,12 @@ static void subset_costs(const struct front *f, vec *cost, struct step *s)
 		vec y = f->shrunk * 0.25f + (0.5f - 0.25f * ((float)i + 0.5f));
 		ivec m = __builtin_convertvector(y, ivec);
 		ivec u, n, few;
-		vec v, price;
+		vec v, price = {0};
 
 		/* Towards minus infinity, not zero. */
 		m += __builtin_convertvector(m, vec) > y;
 		u = m * 4 + i;
-		n = u ^ (u >> 31);
+		n = u ^ (u < 0);
 		few = n < TRELLIS_PRICES;
 		n = (n & few) | (~few & (TRELLIS_PRICES - 1));
 		for (unsigned l = 0; l < W; l++)

@@ -17,7 +17,7 @@
 #include <stddef.h>
 
 /* |x| beyond this is cut: magnitudes stay below 2^24. */
-#define TRELLIS_MAX_X 0x1p22f
+#define TRELLIS_MAX_X 4194304.0f
 
 enum {
 	TRELLIS_MAX_LANES = 32,

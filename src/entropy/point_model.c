@@ -102,7 +102,8 @@ static void family(unsigned q, unsigned o, unsigned shape, float *mass)
 	float sigma = class_sigma(q);
 	unsigned first = shape ? 0 : NODES / 2;
 	unsigned last = shape ? NODES - 1 : NODES / 2;
-	float var = sigma * sigma - NOISE, rate[NODES], scale[NODES];
+	float var = sigma * sigma - NOISE, rate[NODES] = {0};
+	float scale[NODES] = {0};
 
 	if (var < 0.04f)
 		var = 0.04f;
