@@ -71,4 +71,18 @@ static inline void free_sample(struct sample *s)
 	free(s->back);
 }
 
+/* Codec 2: K centroids of b weights, rho of them outliers. */
+static inline struct codec_settings hasvq_settings(bool faithful, uint32_t k,
+						   uint32_t b, double rho)
+{
+	return (struct codec_settings){
+		.codec = CODEC_HASVQ,
+		.effort = 5,
+		.faithful = faithful,
+		.centroids = k,
+		.block = b,
+		.outliers = rho,
+	};
+}
+
 #endif
