@@ -3,7 +3,9 @@
 #
 # Builds hvqz with gcc and clang, -O0 and -O3, each in a directory of its own,
 # and compares the SHA-256 of what each encodes and of what each decodes from
-# the first one's files (DESIGN, law 4). Any difference: exit 1.
+# the first one's files (DESIGN, law 4). Any difference: exit 1. Only with a
+# full sidecar the encoded file may differ, from one LAPACK to another; on one
+# machine it should not either, and the table would say so.
 #
 #	MODEL=DIR	model.safetensors and sidecar/ (default: tests/data/kjv-1m)
 #	BUILDS="gcc:-O0 …"
@@ -15,13 +17,23 @@ MODEL=${MODEL:-$top/tests/data/kjv-1m}
 BUILDS=${BUILDS:-gcc:-O0 gcc:-O3 clang:-O0 clang:-O3}
 [ -x "$top/configure" ] || die "no configure in $top: run ./bootstrap first"
 
-names=(lossless default faithful)
+names=(lossless trellis trellis-9 trellis-bpp trellis-diag trellis-full
+	full-9 full-bpp full-kl kmeans faithful)
 options() {
+	local diag="--sidecar $MODEL/sidecar/diag.safetensors"
+	local full="--sidecar $MODEL/sidecar/full.safetensors"
 	case $1 in
 	lossless) echo --lossless ;;
-	default) echo --sidecar "$MODEL/sidecar/diag.safetensors" ;;
-	faithful) echo --sidecar "$MODEL/sidecar/diag.safetensors" \
-		--faithful --preset mid ;;
+	trellis) ;;
+	trellis-9) echo -9 ;;
+	trellis-bpp) echo --bpp 3 ;;
+	trellis-diag) echo "$diag" ;;
+	trellis-full) echo "$full" ;;
+	full-9) echo "$full" -9 ;;
+	full-bpp) echo "$full" --bpp 3 ;;
+	full-kl) echo "$full" --kl 0.01 ;;
+	kmeans) echo "$diag" --preset mid ;;
+	faithful) echo "$diag" --faithful --preset mid ;;
 	esac
 }
 
@@ -31,7 +43,8 @@ sum() {
 
 first=
 differ=0
-printf '%-10s %-9s %-18s %s\n' build mode 'encoded' 'decoded'
+may_differ=0
+printf '%-10s %-12s %-18s %s\n' build mode 'encoded' 'decoded'
 for build in $BUILDS; do
 	cc=${build%%:*}
 	flags=${build#*:}
@@ -51,11 +64,22 @@ for build in $BUILDS; do
 			>"$dir/$name.out"
 		encoded=$(sum "$dir/$name.hvqz")
 		decoded=$(sum "$dir/$name.out")
-		printf '%-10s %-9s %-18s %s\n' "$cc $flags" "$name" \
-			"${encoded:0:16}" "${decoded:0:16}"
-		[ -n "$first" ] || continue
-		cmp "$tmp/$first/$name.hvqz" "$dir/$name.hvqz" || differ=1
-		cmp "$tmp/$first/$name.out" "$dir/$name.out" || differ=1
+		said=
+		if [ -n "$first" ]; then
+			cmp -s "$tmp/$first/$name.hvqz" "$dir/$name.hvqz" ||
+				case $name in
+				*full*) said='  encoded differs (it may)' ;;
+				*) said='  ENCODED DIFFERS' ;;
+				esac
+			cmp -s "$tmp/$first/$name.out" "$dir/$name.out" ||
+				said+='  DECODED DIFFERS'
+		fi
+		case $said in
+		*DIFFERS*) differ=1 ;;
+		?*) may_differ=1 ;;
+		esac
+		printf '%-10s %-12s %-18s %s%s\n' "$cc $flags" "$name" \
+			"${encoded:0:16}" "${decoded:0:16}" "$said"
 	done
 	first=${first:-$cc$flags}
 done
@@ -64,4 +88,8 @@ if [ "$differ" -ne 0 ]; then
 	echo "FAIL: the builds differ"
 	exit 1
 fi
-echo "good: all equal"
+if [ "$may_differ" -ne 0 ]; then
+	echo "good: all equal but for what a full sidecar made"
+else
+	echo "good: all equal"
+fi
