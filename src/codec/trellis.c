@@ -401,16 +401,23 @@ out:
 	return ret;
 }
 
+uint64_t trellis_tile_memory(const struct slab *slab, unsigned n_channels)
+{
+	uint64_t rows = slab->n_rows, cols = slab->n_cols;
+	uint64_t down = (cols < n_channels ? cols : n_channels) * rows;
+	uint64_t across = (rows < n_channels ? rows : n_channels) * cols;
+
+	return (down > across ? down : across) * sizeof(float);
+}
+
 static uint64_t decode_memory(const struct slab *slab)
 {
 	uint64_t n = (uint64_t)slab->n_rows * slab->n_cols;
-	uint64_t longest = slab->n_rows > slab->n_cols ? slab->n_rows
-						       : slab->n_cols;
 
 	/* Outliers at their most, a tile, the lists of steps, tables. */
-	return n / 2 * 12 + longest * (TRELLIS_TILE * 4 + 12) +
-	       slab->n_rows * 16 + slab->n_cols * 16 +
-	       2 * MODEL_CLASSES * sizeof(struct point_table) +
+	return n / 2 * 12 + trellis_tile_memory(slab, TRELLIS_TILE) +
+	       (slab->n_rows + slab->n_cols) * 28 +
+	       MODEL_CLASSES * sizeof(struct point_table) +
 	       ((uint64_t)1 << 18);
 }
 

@@ -76,6 +76,16 @@ static inline bool trellis_is_zero(const struct trellis *q, size_t j, size_t i)
 	return q->channel.class[j] + q->unit.class[i] < TRELLIS_MIN_CLASS;
 }
 
+/* Bytes of a tile of q's channels. */
+static inline size_t trellis_tile_size(const struct trellis *q)
+{
+	return (q->n_channels < TRELLIS_TILE ? q->n_channels : TRELLIS_TILE) *
+	       q->n_units * sizeof(float);
+}
+
+/* The same for a slab that may lie either way, at the most. */
+uint64_t trellis_tile_memory(const struct slab *slab, unsigned n_channels);
+
 /* Fill l->step from l->code. */
 void step_list_values(struct step_list *l, size_t n);
 

@@ -144,7 +144,7 @@ static enum hvqz_ret measure(const struct trellis_encoder *e,
 {
 	const struct trellis *q = &e->q;
 	uint8_t *made = malloc(e->slab->raw_len);
-	float *tile = malloc(TRELLIS_TILE * q->n_units * sizeof(*tile));
+	float *tile = malloc(trellis_tile_size(q));
 	enum hvqz_ret ret = HVQZ_OK;
 
 	if (!made || !tile) {
@@ -225,12 +225,14 @@ uint64_t trellis_encode_memory(const struct slab *slab,
 						     : slab->n_cols;
 	unsigned states = 1u << log_states(set->effort);
 
-	/* Weights and indices all the time; scores, or symbols, words and
+	/* Weights and points all the time; scores, or symbols, words and
 	 * payload, or the reconstruction on top of them. */
 	return n * 8 + n * 5 + slab->raw_len +
-	       units * (64 * 4 + 4 + 8 + TRELLIS_TILE * 4) +
-	       trellis_search_memory(states, TRELLIS_RUN + units) +
-	       (slab->n_rows + slab->n_cols) * 32 +
-	       2 * MODEL_CLASSES * sizeof(struct point_table) +
+	       trellis_tile_memory(slab, TRELLIS_BLOCK) +
+	       (units + (uint64_t)TRELLIS_RUN * TRELLIS_MAX_LANES) * 16 +
+	       trellis_search_memory(states, TRELLIS_RUN + 2 * MIN_LANE +
+					     units / TRELLIS_MAX_LANES + 1) +
+	       (slab->n_rows + slab->n_cols) * 48 +
+	       MODEL_CLASSES * sizeof(struct point_table) +
 	       ((uint64_t)1 << 20);
 }

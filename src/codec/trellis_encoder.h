@@ -11,6 +11,7 @@
 enum {
 	/* Without feedback a search runs over this many numbers a lane. */
 	TRELLIS_RUN = 1024,
+	TRELLIS_BLOCK = 64,	/* channels per matrix product */
 };
 
 struct trellis_encoder {

@@ -15,10 +15,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum {
-	BLOCK = 64,	/* channels per matrix product */
-};
-
 /*
  * λ of the rate-distortion metric, in squared lattice spacings per bit, is
  * 2·ln2·D. For the least weighted error D is what it says, 0.27, the slope of
@@ -40,7 +36,7 @@ struct bench {
 	struct trellis_search search;
 	double lambda;
 	size_t group;		/* channels searched together */
-	float *target;		/* [BLOCK][units] */
+	float *target;		/* [TRELLIS_BLOCK][units] */
 	/* What is searched, by lane: see trellis_search_run. [group·units] */
 	float *x;
 	const struct trellis_price **price;
@@ -79,7 +75,7 @@ static float channel_step(const struct trellis *q, size_t j)
 
 /* The channel's class: 4·log2 of the targets' root mean square in spacings,
  * units allowed for. */
-static int channel_class(const struct trellis_encoder *e, size_t j,
+static int channel_class(struct trellis_encoder *e, size_t j,
 			 const float *target)
 {
 	double sum = 0;
@@ -92,6 +88,8 @@ static int channel_class(const struct trellis_encoder *e, size_t j,
 		sum += v * v;
 	}
 	rms = (float)sqrt(sum / (double)e->q.n_units) / channel_step(&e->q, j);
+	/* Only a Hessian out of all proportion does that. */
+	e->clipped |= !isfinite(rms);
 	if (!(rms > 1e-6f))
 		return -60;
 	c = (int)floorf(MODEL_STEPS * log2_approx(rms) + 0.5f) +
@@ -156,7 +154,7 @@ static void gather(struct bench *b, size_t first, size_t end,
 				if (trellis_is_zero(q, j, i))
 					continue;
 				b->x[n] = t[i] / (step * q->unit.step[i]);
-				if (fabsf(b->x[n]) > TRELLIS_MAX_X)
+				if (!(fabsf(b->x[n]) <= TRELLIS_MAX_X))
 					note_clipped(b->e, j * q->n_units + i);
 				b->price[n++] = price_of(b, trellis_class(c,
 							q->unit.class[i]));
@@ -263,7 +261,7 @@ static size_t group_size(const struct trellis_encoder *e)
 
 	if (e->feedback)
 		return 1;
-	return n < BLOCK ? n : BLOCK;
+	return n < TRELLIS_BLOCK ? n : TRELLIS_BLOCK;
 }
 
 static enum hvqz_ret bench_open(struct bench *b, struct hvqz_err *err)
@@ -277,13 +275,15 @@ static enum hvqz_ret bench_open(struct bench *b, struct hvqz_err *err)
 	trellis_code_make(&b->code, q->log_states);
 	TRY(trellis_search_open(&b->search, &b->code, q->n_lanes,
 				longest * b->group, err));
-	b->target = malloc(BLOCK * n * sizeof(*b->target));
+	b->target = malloc((q->n_channels < TRELLIS_BLOCK
+				    ? q->n_channels : TRELLIS_BLOCK) *
+			   n * sizeof(*b->target));
 	b->x = malloc(b->group * n * sizeof(*b->x));
 	b->price = malloc(b->group * n * sizeof(*b->price));
 	b->u = malloc(b->group * n * sizeof(*b->u));
 	b->by_class = malloc(MODEL_CLASSES * sizeof(*b->by_class));
 	if (!b->target || !b->x || !b->price || !b->u || !b->by_class)
-		return hvqz_nomem(err, BLOCK * n * sizeof(float),
+		return hvqz_nomem(err, TRELLIS_BLOCK * n * sizeof(float),
 				  "a block of channels");
 	return HVQZ_OK;
 }
@@ -306,14 +306,14 @@ enum hvqz_ret trellis_quantize(struct trellis_encoder *e,
 	enum hvqz_ret ret;
 
 	TRY_OUT(bench_open(&b, err));
-	for (size_t block = (n_channels + BLOCK - 1) / BLOCK; block-- > 0;) {
-		size_t end = (block + 1) * BLOCK;
+	for (size_t block = (n_channels + TRELLIS_BLOCK - 1) / TRELLIS_BLOCK; block-- > 0;) {
+		size_t end = (block + 1) * TRELLIS_BLOCK;
 
 		if (e->env->stopped && e->env->stopped(e->env->stopped_ctx)) {
 			ret = hvqz_fail(err, HVQZ_STOPPED, "stopped");
 			goto out;
 		}
-		quantize_block(&b, block * BLOCK,
+		quantize_block(&b, block * TRELLIS_BLOCK,
 			       end < n_channels ? end : n_channels);
 	}
 	ret = HVQZ_OK;

@@ -198,8 +198,10 @@ static bool open_stream(struct decoder *d, struct cursor *c)
 	    !varint_get(c, &n))
 		return false;
 	p = cur_take(c, n);
+	if (!p)
+		return false;
 	d->bits = (struct bit_reader){.p = p, .end = p + n};
-	return p;
+	return true;
 }
 
 enum hvqz_ret trellis_stream_get(const struct trellis *q,
@@ -207,11 +209,11 @@ enum hvqz_ret trellis_stream_get(const struct trellis *q,
 				 uint8_t *raw, struct hvqz_err *err)
 {
 	struct decoder d = {.q = q, .la = make_lanes(q)};
-	float *tile = malloc(q->n_units * TRELLIS_TILE * sizeof(*tile));
+	float *tile = malloc(trellis_tile_size(q));
 	bool good;
 
 	if (!tile)
-		return hvqz_nomem(err, q->n_units * TRELLIS_TILE * 4, "a tile");
+		return hvqz_nomem(err, trellis_tile_size(q), "a tile");
 	trellis_code_make(&d.code, q->log_states);
 	good = open_stream(&d, c);
 	for (size_t left = q->n_channels; good && left;) {

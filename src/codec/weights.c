@@ -7,6 +7,9 @@
 #include <float.h>
 #include <math.h>
 
+/* Every operation rounds to single precision, or decoders would differ. */
+_Static_assert(FLT_EVAL_METHOD == 0, "float arithmetic is not float");
+
 static float widen(enum dtype dtype, const uint8_t *raw, size_t i)
 {
 	switch (dtype) {

@@ -70,6 +70,9 @@ static enum hvqz_ret solve(const struct job_env *env,
 		rate = bpp(&rep);
 		if (!rep.n_steered)
 			break;
+		/* Nothing moves: all at its floor, or kept exactly. */
+		if (trial && rate == last_rate && fabs(at - last_at) > 1)
+			break;
 		if (quick && trial && fabs(at - last_at) > 1e-3)
 			slope = (rate - last_rate) / (at - last_at);
 		/* At first: a bit off every parameter an octave. */
@@ -99,10 +102,23 @@ static void check_landing(const struct job_env *env,
 {
 	double got = bpp(rep), margin = 0.03 * opt->rate;
 
-	if (opt->rate_mode == RATE_BPP && fabs(got - opt->rate) > margin)
+	if (opt->rate_mode != RATE_BPP || !rep->n_params)
+		return;
+	if (!rep->n_steered)
+		hvqz_warn(&env->notes, "nothing in this model is to be "
+			  "quantized by the trellis: --bpp moves nothing");
+	else if (fabs(got - opt->rate) > margin)
 		hvqz_warn(&env->notes, "%.3f bits a parameter were asked for, "
 			  "%.3f is as near as this model gets", opt->rate,
 			  got);
+}
+
+/* How much of a pipe to keep: no more than a quarter of what we may use. */
+static size_t spool_size(const struct job_env *env)
+{
+	uint64_t most = env->memory_limit / 4;
+
+	return env->memory_limit && most < SPOOL ? (size_t)most : SPOOL;
 }
 
 enum hvqz_ret job_encode(const struct job_env *env,
@@ -117,7 +133,8 @@ enum hvqz_ret job_encode(const struct job_env *env,
 	enum hvqz_ret ret;
 
 	if (opt->rate_mode == RATE_BPP && !source_can_seek(src)) {
-		TRY_OUT(spool_open(&spool, src, SPOOL, err));
+		pass.spooled = spool_size(env);
+		TRY_OUT(spool_open(&spool, src, pass.spooled, err));
 		src = &spool.src;
 	}
 	if (opt->rate_mode == RATE_BPP && source_can_seek(src))

@@ -326,7 +326,11 @@ static enum hvqz_ret remark(struct encode_job *j, struct hvqz_err *err)
 	TRY(container_note(info, "encoder", "hvqz " PACKAGE_VERSION, err));
 	set.step *= j->pass->gain;
 	set.step_sens *= j->pass->gain;
-	describe(&set, text, sizeof(text));
+	if (j->pass->steer > 0)
+		snprintf(text, sizeof(text), "trellis steered to %g bpp -%d",
+			 j->pass->steer, set.effort);
+	else
+		describe(&set, text, sizeof(text));
 	TRY(container_note(info, "settings", text, err));
 	for (size_t i = 0; i < j->opt->n_rules; i++)
 		TRY(container_note(info, "tensor", j->opt->rules[i].text,
@@ -393,7 +397,7 @@ static enum hvqz_ret prepare(struct encode_job *j, struct source *src,
 {
 	struct container_info *info = &j->info;
 	struct model *m = &info->model;
-	uint64_t elems = j->opt->chunk_elems;
+	uint64_t elems = j->opt->chunk_elems, n_factors;
 
 	TRY(format_detect(src, &j->reader, err));
 	TRY(j->reader->head(src, m, &j->state, err));
@@ -418,7 +422,10 @@ static enum hvqz_ret prepare(struct encode_job *j, struct source *src,
 	j->rep->in_bytes = m->head_len;
 	/* A slot: rows and payload. A worker: codec scratch, decoded rows and
 	 * the decoder's scratch, which is smaller than the encoder's. */
-	j->rep->memory = job_threads(j->env) * plan_factor_memory(&j->plan) +
+	/* Steering looks at chunks, and their factors, before workers do. */
+	n_factors = j->pass->steer > 0 ? j->n_slots + 1 : job_threads(j->env);
+	j->rep->memory = j->pass->spooled +
+			 n_factors * plan_factor_memory(&j->plan) +
 			 4 * (uint64_t)m->head_len +
 			 j->n_slots * 2 * (uint64_t)j->plan.max_raw +
 			 job_threads(j->env) *

@@ -7,12 +7,15 @@
 
 #include "job/job.h"
 
+#include <stddef.h>
+
 struct encode_pass {
 	double gain;		/* on the step constants; 1 is as asked */
 	bool measure;		/* only the report is wanted */
 	bool quick;		/* and only about */
 	/* The bits per parameter to steer for on the way; 0: steady steps. */
 	double steer;
+	size_t spooled;		/* bytes of the source kept in memory */
 };
 
 enum hvqz_ret encode_pass_run(const struct job_env *env,

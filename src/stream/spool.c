@@ -15,10 +15,12 @@ static enum hvqz_ret read_on(void *ctx, void *buf, size_t n, size_t *got,
 	*got = left < n ? left : n;
 	if (*got)
 		memcpy(buf, p, *got);
-	if (s->pos < s->head.len)
-		s->pos += *got;
-	else
+	if (!s->head.len)
 		source_consume(s->pipe, *got);
+	else if ((s->pos += *got) == s->head.len) {
+		buf_free(&s->head);
+		s->pos = 0;
+	}
 	return HVQZ_OK;
 }
 
