@@ -60,9 +60,10 @@ void lm_model_free(struct lm_model *m);
  * Where the tensor of a model file belongs, with room allocated for its bytes:
  * *w is the weight whose data is to be filled with t->size bytes, or NULL when
  * the tensor is one that a decoder has no use for (rotary_emb.inv_freq; a
- * lm_head.weight beside a tied embedding). HVQZ_UNSUPPORTED: a tensor no model
- * of the family has, or a dtype that is not F16, BF16 or F32. HVQZ_DAMAGED:
- * another shape than config.json says, or a weight that came already.
+ * lm_head.weight beside a tied embedding). HVQZ_UNSUPPORTED: a tensor that a
+ * model of this config does not have, or a dtype that is not F16, BF16 or F32.
+ * HVQZ_DAMAGED: another shape than config.json says, or a weight that came
+ * already.
  */
 enum hvqz_ret lm_model_place(struct lm_model *m, const struct tensor *t,
 			     struct lm_weight **w, struct hvqz_err *err);
@@ -74,7 +75,7 @@ enum hvqz_ret lm_model_complete(const struct lm_model *m,
 /* The head: the embedding when it is tied. */
 const struct lm_weight *lm_model_head(const struct lm_model *m);
 
-/* Number of parameters, and bytes of all data. */
+/* Parameters that conf implies, and bytes of the data that is loaded. */
 uint64_t lm_model_params(const struct lm_model *m);
 uint64_t lm_model_bytes(const struct lm_model *m);
 
