@@ -79,9 +79,10 @@ static enum hvqz_ret plan_output(struct decode_job *j, struct hvqz_err *err)
 {
 	struct model *m = &j->info.model;
 	const char *to = j->opt->to ? j->opt->to : m->format;
-	bool same = !strcmp(to, m->format);
+	bool same = j->opt->writer || !strcmp(to, m->format);
 
-	j->writer = format_writer(to);
+	j->writer = j->opt->writer ? j->opt->writer : format_writer(to);
+	j->state = j->opt->writer_state;
 	if (!j->writer)
 		return hvqz_fail(err, HVQZ_UNSUPPORTED,
 				 "there is no writer for the format '%s'", to);
@@ -92,7 +93,8 @@ static enum hvqz_ret plan_output(struct decode_job *j, struct hvqz_err *err)
 		return j->writer->plan(m, &j->state, err);
 	/* Another header is needed; the metadata is kept where it can be. */
 	TRY(restored_model(&j->info, j->opt->dtype, NULL, &j->made, err));
-	if (!strcmp(to, "safetensors") && !strcmp(m->format, "safetensors")) {
+	if (!j->opt->writer && !strcmp(to, "safetensors") &&
+	    !strcmp(m->format, "safetensors")) {
 		TRY(safetensors_make_head(&j->made, m->head, m->head_len,
 					  &j->made.head, &j->made.head_len,
 					  err));
@@ -115,12 +117,12 @@ static enum hvqz_ret run(struct decode_job *j, struct source *src,
 		j->rep->n_lossy += j->info.tensor_flags[i] & TENSOR_LOSSY;
 	TRY(decode_plan_memory(j->env, &j->info, j->opt->dtype,
 			       &j->rep->memory, err));
-	if (j->out) {
+	if (j->out || j->opt->writer) {
 		TRY(plan_output(j, err));
 		TRY(j->writer->head(j->state, j->out, err));
 	}
 	TRY(pipeline_run(&ops, j, n, units, sizeof(*units), err));
-	if (j->out)
+	if (j->writer)
 		TRY(j->writer->tail(j->state, j->out, err));
 	return HVQZ_OK;
 }

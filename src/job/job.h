@@ -79,6 +79,13 @@ struct decode_options {
 	enum dtype dtype;	/* of restored lossy tensors; 0: the source's */
 	const char *to;		/* format name; NULL: the source's */
 	/*
+	 * Whom to hand the tensors' bytes to, instead of a format's writer:
+	 * `to` does not count then, and out may be NULL. Its plan() finds
+	 * writer_state in *state and leaves there what the others will get.
+	 */
+	const struct writer_ops *writer;
+	void *writer_state;
+	/*
 	 * test: go on after a damaged chunk and tell; `bad` gets a sentence
 	 * with tensor and rows. May be NULL: stop at the first.
 	 */
@@ -86,7 +93,7 @@ struct decode_options {
 	void *bad_ctx;
 };
 
-/* Restore a .hvqz; with out == NULL only test it. */
+/* Restore a .hvqz; with neither out nor opt->writer only test it. */
 enum hvqz_ret job_decode(const struct job_env *env,
 			 const struct decode_options *opt, struct source *src,
 			 struct sink *out, struct job_report *rep,
