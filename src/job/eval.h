@@ -2,8 +2,8 @@
  * eval.h - the job of hvqz-eval: how well a model predicts a text, and how far
  * another set of weights is from it.
  *
- * Definitions, over all positions but each sequence's last target: nll is the
- * mean −log p(next token), in nats; kl the mean of KL(original || given).
+ * Means over all tokens: nll is −log p(next token), kl is KL(original || given),
+ * both in nats.
  */
 #ifndef JOB_EVAL_H
 #define JOB_EVAL_H

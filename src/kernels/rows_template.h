@@ -1,0 +1,351 @@
+/*
+ * rows_template.h - the functions of rows.h for one instruction set.
+ *
+ * Include it with
+ *
+ *	ROWS(f)		the function's name
+ *	ROWS_NAME	the table's name, a string
+ *	ROWS_TARGET	a target attribute, or empty
+ *	ROWS_LANES	floats in a register
+ *
+ * Not a header: it has no guard, and removes the macros.
+ *
+ * Everything is in terms of a vector of ROWS_LANES floats. The end of a row,
+ * where fewer are left, is loaded into a vector filled up with a value that
+ * changes nothing.
+ */
+
+#define lanes ROWS(lanes)
+#define int_lanes ROWS(int_lanes)
+#define bit_lanes ROWS(bit_lanes)
+#define LANES ((size_t)ROWS_LANES)
+
+typedef float lanes __attribute__((vector_size(ROWS_LANES * sizeof(float))));
+typedef int32_t int_lanes
+	__attribute__((vector_size(ROWS_LANES * sizeof(float))));
+typedef uint32_t bit_lanes
+	__attribute__((vector_size(ROWS_LANES * sizeof(float))));
+
+#define INLINE static inline __attribute__((always_inline)) ROWS_TARGET
+
+INLINE void ROWS(load)(lanes *v, const float *p, size_t n, float fill)
+{
+	if (n >= LANES) {
+		memcpy(v, p, sizeof(*v));
+		return;
+	}
+	*v = (lanes){0} + fill;
+	memcpy(v, p, n * sizeof(float));
+}
+
+INLINE void ROWS(store)(float *p, const lanes *v, size_t n)
+{
+	memcpy(p, v, (n < LANES ? n : LANES) * sizeof(float));
+}
+
+INLINE float ROWS(sum)(const lanes *v)
+{
+	float f[LANES];
+
+	memcpy(f, v, sizeof(f));
+	for (size_t h = LANES / 2; h; h /= 2)
+		for (size_t i = 0; i < h; i++)
+			f[i] += f[i + h];
+	return f[0];
+}
+
+/* *v = exp(*v), for values up to 88. */
+INLINE void ROWS(exp)(lanes *v)
+{
+	const float log2e = 0x1.715476p+0f, round = 0x1.8p+23f;
+	const float ln2_hi = 0x1.62e4p-1f, ln2_lo = 0x1.7f7d1cp-20f;
+	int_lanes small = *v < -87.0f;
+	bit_lanes k;
+	lanes x = *v, t, p;
+
+	t = x * log2e + round;
+	k = (bit_lanes)t << 23;
+	t -= round;
+	x = (x - t * ln2_hi) - t * ln2_lo;
+	p = x * 0x1.6c16c2p-10f + 0x1.111112p-7f;
+	p = p * x + 0x1.555556p-5f;
+	p = p * x + 0x1.555556p-3f;
+	p = p * x + 0.5f;
+	p = p * x + 1.0f;
+	p = p * x + 1.0f;
+	*v = (lanes)(((bit_lanes)p + k) & ~(bit_lanes)small);
+}
+
+static ROWS_TARGET float ROWS(norm)(float *y, const float *x, const float *w,
+				    size_t n, float eps)
+{
+	lanes s = {0}, a, b;
+	float r;
+
+	for (size_t i = 0; i < n; i += LANES) {
+		ROWS(load)(&a, x + i, n - i, 0);
+		s += a * a;
+	}
+	r = 1 / sqrtf(ROWS(sum)(&s) / (float)n + eps);
+	for (size_t i = 0; i < n; i += LANES) {
+		ROWS(load)(&a, x + i, n - i, 0);
+		ROWS(load)(&b, w + i, n - i, 0);
+		a = a * r * b;
+		ROWS(store)(y + i, &a, n - i);
+	}
+	return r;
+}
+
+static ROWS_TARGET void ROWS(norm_back)(float *dx, const float *dy,
+					const float *x, const float *w,
+					size_t n, float r)
+{
+	lanes s = {0}, a, b, u;
+	float c;
+
+	for (size_t i = 0; i < n; i += LANES) {
+		ROWS(load)(&u, dy + i, n - i, 0);
+		ROWS(load)(&b, w + i, n - i, 0);
+		ROWS(load)(&a, x + i, n - i, 0);
+		s += u * b * a;
+	}
+	c = r * r * ROWS(sum)(&s) / (float)n;
+	for (size_t i = 0; i < n; i += LANES) {
+		lanes d;
+
+		ROWS(load)(&u, dy + i, n - i, 0);
+		ROWS(load)(&b, w + i, n - i, 0);
+		ROWS(load)(&a, x + i, n - i, 0);
+		ROWS(load)(&d, dx + i, n - i, 0);
+		d += r * (u * b - a * c);
+		ROWS(store)(dx + i, &d, n - i);
+	}
+}
+
+/* *s = σ(g) */
+INLINE void ROWS(sigmoid)(lanes *s, const lanes *g)
+{
+	int_lanes negative = *g < 0;
+	/* exp of what is never positive: no overflow. */
+	lanes e = (lanes)((int_lanes)*g | (int_lanes)((lanes){0} - 0.0f));
+
+	ROWS(exp)(&e);
+	*s = 1 / (1 + e);
+	e *= *s;
+	*s = (lanes)(((int_lanes)e & negative) |
+		     ((int_lanes)*s & ~negative));
+}
+
+static ROWS_TARGET void ROWS(swiglu)(float *a, const float *gate,
+				     const float *up, size_t n)
+{
+	for (size_t i = 0; i < n; i += LANES) {
+		lanes g, u, s;
+
+		ROWS(load)(&g, gate + i, n - i, 0);
+		ROWS(load)(&u, up + i, n - i, 0);
+		ROWS(sigmoid)(&s, &g);
+		g = g * s * u;
+		ROWS(store)(a + i, &g, n - i);
+	}
+}
+
+static ROWS_TARGET void ROWS(swiglu_back)(float *dgate, float *dup,
+					  const float *da, const float *gate,
+					  const float *up, size_t n)
+{
+	for (size_t i = 0; i < n; i += LANES) {
+		lanes g, u, d, s, du;
+
+		ROWS(load)(&g, gate + i, n - i, 0);
+		ROWS(load)(&u, up + i, n - i, 0);
+		ROWS(load)(&d, da + i, n - i, 0);
+		ROWS(sigmoid)(&s, &g);
+		du = d * (g * s);
+		g = d * u * (s * (1 + g * (1 - s)));
+		ROWS(store)(dgate + i, &g, n - i);
+		ROWS(store)(dup + i, &du, n - i);
+	}
+}
+
+static ROWS_TARGET float ROWS(max)(const float *x, size_t n)
+{
+	float f[LANES], best;
+	lanes m, a;
+
+	ROWS(load)(&m, x, n, -INFINITY);
+	for (size_t i = LANES; i < n; i += LANES) {
+		int_lanes more;
+
+		ROWS(load)(&a, x + i, n - i, -INFINITY);
+		more = a > m;
+		m = (lanes)(((int_lanes)a & more) | ((int_lanes)m & ~more));
+	}
+	memcpy(f, &m, sizeof(f));
+	best = f[0];
+	for (size_t i = 1; i < LANES; i++)
+		if (f[i] > best)
+			best = f[i];
+	return best;
+}
+
+static ROWS_TARGET void ROWS(softmax)(float *s, size_t n, float scale)
+{
+	lanes sum = {0}, a;
+	float m = ROWS(max)(s, n), r;
+
+	for (size_t i = 0; i < n; i += LANES) {
+		ROWS(load)(&a, s + i, n - i, -INFINITY);
+		a = (a - m) * scale;
+		ROWS(exp)(&a);
+		sum += a;
+		ROWS(store)(s + i, &a, n - i);
+	}
+	r = 1 / ROWS(sum)(&sum);
+	for (size_t i = 0; i < n; i += LANES) {
+		ROWS(load)(&a, s + i, n - i, 0);
+		a *= r;
+		ROWS(store)(s + i, &a, n - i);
+	}
+}
+
+static ROWS_TARGET void ROWS(softmax_back)(float *dp, const float *p, size_t n,
+					   float scale)
+{
+	lanes s = {0}, a, b;
+	float mean;
+
+	for (size_t i = 0; i < n; i += LANES) {
+		ROWS(load)(&a, dp + i, n - i, 0);
+		ROWS(load)(&b, p + i, n - i, 0);
+		s += a * b;
+	}
+	mean = ROWS(sum)(&s);
+	for (size_t i = 0; i < n; i += LANES) {
+		ROWS(load)(&a, dp + i, n - i, 0);
+		ROWS(load)(&b, p + i, n - i, 0);
+		a = scale * b * (a - mean);
+		ROWS(store)(dp + i, &a, n - i);
+	}
+}
+
+static ROWS_TARGET void ROWS(rotate)(float *x, const float *c, const float *s,
+				     size_t half, float dir)
+{
+	for (size_t i = 0; i < half; i += LANES) {
+		lanes a, b, cos, sin, t;
+
+		ROWS(load)(&a, x + i, half - i, 0);
+		ROWS(load)(&b, x + half + i, half - i, 0);
+		ROWS(load)(&cos, c + i, half - i, 0);
+		ROWS(load)(&sin, s + i, half - i, 0);
+		sin *= dir;
+		t = a * cos - b * sin;
+		b = b * cos + a * sin;
+		ROWS(store)(x + i, &t, half - i);
+		ROWS(store)(x + half + i, &b, half - i);
+	}
+}
+
+static ROWS_TARGET void ROWS(add)(float *y, const float *x, size_t n)
+{
+	for (size_t i = 0; i < n; i += LANES) {
+		lanes a, b;
+
+		ROWS(load)(&a, y + i, n - i, 0);
+		ROWS(load)(&b, x + i, n - i, 0);
+		a += b;
+		ROWS(store)(y + i, &a, n - i);
+	}
+}
+
+static ROWS_TARGET void ROWS(add_squares)(float *acc, const float *x, size_t n)
+{
+	for (size_t i = 0; i < n; i += LANES) {
+		lanes a, b;
+
+		ROWS(load)(&a, acc + i, n - i, 0);
+		ROWS(load)(&b, x + i, n - i, 0);
+		a += b * b;
+		ROWS(store)(acc + i, &a, n - i);
+	}
+}
+
+static ROWS_TARGET double ROWS(sum_exp)(const float *x, size_t n, float m)
+{
+	lanes s = {0}, a;
+
+	for (size_t i = 0; i < n; i += LANES) {
+		ROWS(load)(&a, x + i, n - i, -INFINITY);
+		a -= m;
+		ROWS(exp)(&a);
+		s += a;
+	}
+	return (double)ROWS(sum)(&s);
+}
+
+static ROWS_TARGET double ROWS(sum_exp_diff)(const float *x, const float *y,
+					     size_t n, float m, double *sum)
+{
+	lanes s = {0}, t = {0}, a, b, d;
+
+	for (size_t i = 0; i < n; i += LANES) {
+		/* Any finite fill will do where exp is 0. */
+		ROWS(load)(&a, x + i, n - i, -FLT_MAX / 4);
+		ROWS(load)(&b, y + i, n - i, 0);
+		d = a - b;
+		a -= m;
+		ROWS(exp)(&a);
+		s += a;
+		t += a * d;
+	}
+	*sum = (double)ROWS(sum)(&s);
+	return (double)ROWS(sum)(&t);
+}
+
+static ROWS_TARGET double ROWS(fisher)(float *x, float *acc, size_t n,
+				       float lse)
+{
+	lanes s = {0};
+
+	for (size_t i = 0; i < n; i += LANES) {
+		lanes p, a;
+
+		ROWS(load)(&p, x + i, n - i, -INFINITY);
+		ROWS(load)(&a, acc + i, n - i, 0);
+		p -= lse;
+		ROWS(exp)(&p);
+		s += p;
+		a += p * (1 - p);
+		ROWS(store)(x + i, &p, n - i);
+		ROWS(store)(acc + i, &a, n - i);
+	}
+	return (double)ROWS(sum)(&s);
+}
+
+static const struct row_kernels ROWS(table) = {
+	.name = ROWS_NAME,
+	.norm = ROWS(norm),
+	.norm_back = ROWS(norm_back),
+	.swiglu = ROWS(swiglu),
+	.swiglu_back = ROWS(swiglu_back),
+	.softmax = ROWS(softmax),
+	.softmax_back = ROWS(softmax_back),
+	.rotate = ROWS(rotate),
+	.add = ROWS(add),
+	.add_squares = ROWS(add_squares),
+	.max = ROWS(max),
+	.sum_exp = ROWS(sum_exp),
+	.sum_exp_diff = ROWS(sum_exp_diff),
+	.fisher = ROWS(fisher),
+};
+
+#undef INLINE
+#undef ROWS
+#undef ROWS_NAME
+#undef ROWS_TARGET
+#undef ROWS_LANES
+#undef lanes
+#undef int_lanes
+#undef bit_lanes
+#undef LANES
