@@ -24,7 +24,7 @@ struct load {
 	const struct job_env *env;
 	struct lm_model *lm;
 	const struct model *file;
-	struct lm_weight **weights;	/* [n_tensors], NULL: pass over; owned */
+	struct lm_weight **weights;	/* [n_tensors]; NULL: pass over */
 	struct job_report rep;		/* of the decoding */
 	size_t tensor;			/* where put() is, */
 	uint64_t done;			/* and how far into it */

@@ -19,12 +19,14 @@ enum hvqz_ret conf_load(const uint8_t *json, size_t len, json_t **o,
 	char *near;
 
 	*o = NULL;
+	if (!len)
+		return hvqz_fail(err, HVQZ_DAMAGED, "not JSON: it is empty");
 	if (len > MAX_LEN)
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "%zu bytes; a config.json has at most %d",
 				 len, MAX_LEN);
 	/* jansson drops a NUL that stands right behind a number. */
-	if (len && memchr(json, 0, len))
+	if (memchr(json, 0, len))
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "a NUL byte, which JSON never has");
 	*o = json_loadb((const char *)json, len, JSON_REJECT_DUPLICATES, &e);

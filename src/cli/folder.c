@@ -1,0 +1,307 @@
+/* folder.c - finding and reading the files of a model's folder. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "cli/folder.h"
+
+#include "cli/in_file.h"
+#include "cli/message.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SINGLE "model.safetensors"
+#define INDEX "model.safetensors.index.json"
+#define PACKED ".hvqz"
+
+enum {
+	MAX_CONFIG = 4 << 20,
+	MAX_INDEX = 16 << 20,
+	LOOK = 64 << 10,
+};
+
+/* "DIR/NAME" and suffix; the caller frees. NULL: no memory, message. */
+static char *join(const char *dir, const char *name, const char *suffix)
+{
+	size_t len = strlen(dir) + strlen(name) + strlen(suffix) + 2;
+	bool slash = *dir && dir[strlen(dir) - 1] == '/';
+	char *path = malloc(len);
+
+	if (path)
+		snprintf(path, len, "%s%s%s%s", dir, slash ? "" : "/", name,
+			 suffix);
+	else
+		message_error(dir, "out of memory: %zu bytes for a path", len);
+	return path;
+}
+
+/* A name that is there; a link that leads nowhere is for in_open() to tell. */
+static bool exists(const char *path)
+{
+	struct stat st;
+
+	return !lstat(path, &st);
+}
+
+/* ---- small files ---- */
+
+static enum hvqz_ret read_all(struct source *src, size_t max, struct buf *b,
+			      struct hvqz_err *err)
+{
+	const uint8_t *p;
+	size_t n;
+
+	for (;;) {
+		TRY(source_ahead(src, LOOK, &p, &n, err));
+		if (!n)
+			return buf_ok(b, err);
+		if (n > max - b->len)
+			return hvqz_fail(err, HVQZ_UNSUPPORTED,
+					 "more than %zu bytes, the most that "
+					 "such a file may have", max);
+		buf_put(b, p, n);
+		TRY(buf_ok(b, err));
+		source_consume(src, n);
+	}
+}
+
+bool folder_read_file(const char *dir, const char *name, size_t max,
+		      uint8_t **p, size_t *len)
+{
+	char *path = join(dir, name, "");
+	struct hvqz_err err = {0};
+	struct buf b = {0};
+	struct in_file in;
+	bool good = false;
+
+	*p = NULL;
+	*len = 0;
+	if (!path)
+		return false;
+	if (!in_open(&in, path, IN_SEQUENTIAL)) {
+		free(path);
+		return false;
+	}
+	if (read_all(&in.src, max, &b, &err) != HVQZ_OK)
+		message_err(path, &err);
+	else
+		good = in_unchanged(&in);
+	in_close(&in);
+	free(path);
+	if (!good) {
+		buf_free(&b);
+		return false;
+	}
+	*p = b.p;
+	*len = b.len;
+	return true;
+}
+
+/* Say err about DIR/NAME. */
+static void complain(const char *dir, const char *name,
+		     const struct hvqz_err *err)
+{
+	char *path = join(dir, name, "");
+
+	if (path)
+		message_err(path, err);
+	free(path);
+}
+
+bool folder_config(const char *dir, struct lm_config *c)
+{
+	struct hvqz_err err = {0};
+	enum hvqz_ret ret;
+	uint8_t *p;
+	size_t len;
+
+	if (!folder_read_file(dir, "config.json", MAX_CONFIG, &p, &len))
+		return false;
+	ret = lm_config_parse(p, len, c, &err);
+	free(p);
+	if (ret != HVQZ_OK)
+		complain(dir, "config.json", &err);
+	return ret == HVQZ_OK;
+}
+
+/* ---- weights ---- */
+
+/* Where a load has come to; see folder_load(). */
+struct load {
+	const struct job_env *env;
+	struct lm_model *m;
+	uint64_t hash, file_bytes;
+};
+
+static bool load_file(struct load *l, const char *path)
+{
+	struct hvqz_err err = {0};
+	struct in_file in;
+	bool good = false;
+
+	if (!in_open(&in, path, IN_SEQUENTIAL))
+		return false;
+	if (job_load(l->env, &in.src, l->m, &l->hash, &err) != HVQZ_OK)
+		message_err(in.name, &err);
+	else
+		good = in_unchanged(&in);
+	l->file_bytes += in.src.off;
+	in_close(&in);
+	return good;
+}
+
+/* DIR/NAME, or DIR/NAME.hvqz where that is not there. */
+static bool load_member(struct load *l, const char *dir, const char *name)
+{
+	char *path = join(dir, name, "");
+	char *packed = join(dir, name, PACKED);
+	bool good = path && packed &&
+		    load_file(l, !exists(path) && exists(packed) ? packed
+								  : path);
+
+	free(path);
+	free(packed);
+	return good;
+}
+
+/* Can the name of a shard only mean a file of this very folder? */
+static bool is_plain(const char *name)
+{
+	return *name && strcmp(name, ".") && strcmp(name, "..") &&
+	       !strchr(name, '/');
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The files that map (tensor: file) names, sorted and each once. */
+static enum hvqz_ret list_shards(const json_t *map, const char ***list,
+				 size_t *n, struct hvqz_err *err)
+{
+	size_t n_tensors = json_object_size(map), kept = 0;
+	const char *tensor;
+	json_t *value;
+
+	*n = 0;
+	*list = NULL;
+	if (!n_tensors)
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "'weight_map' is missing, empty or not an "
+				 "object");
+	*list = malloc(n_tensors * sizeof(**list));
+	if (!*list)
+		return hvqz_nomem(err, n_tensors * sizeof(**list),
+				  "the shards");
+	json_object_foreach((json_t *)map, tensor, value) {
+		const char *file = json_string_value(value);
+
+		if (!file || !is_plain(file))
+			return hvqz_fail_tensor(err, HVQZ_DAMAGED, tensor,
+						"its file is '%.200s'; it "
+						"must be the plain name of a "
+						"file in the folder",
+						file ? file : "");
+		(*list)[(*n)++] = file;
+	}
+	qsort(*list, *n, sizeof(**list), by_name);
+	for (size_t i = 0; i < *n; i++)
+		if (!kept || strcmp((*list)[kept - 1], (*list)[i]))
+			(*list)[kept++] = (*list)[i];
+	*n = kept;
+	return HVQZ_OK;
+}
+
+/* The index's JSON; NULL: message. */
+static json_t *read_index(const char *dir)
+{
+	struct hvqz_err err = {0};
+	json_error_t e = {0};
+	json_t *index;
+	uint8_t *p;
+	size_t len;
+
+	if (!folder_read_file(dir, INDEX, MAX_INDEX, &p, &len))
+		return NULL;
+	index = json_loadb(p ? (const char *)p : "", len,
+			   JSON_REJECT_DUPLICATES, &e);
+	free(p);
+	if (!index) {
+		hvqz_fail(&err, HVQZ_DAMAGED,
+			  "not JSON: line %d, column %d: %s", e.line,
+			  e.column, e.text);
+		complain(dir, INDEX, &err);
+	}
+	return index;
+}
+
+static bool load_shards(struct load *l, const char *dir)
+{
+	json_t *index = read_index(dir);
+	struct hvqz_err err = {0};
+	const char **shards;
+	bool good = false;
+	size_t n;
+
+	if (!index)
+		return false;
+	if (list_shards(json_object_get(index, "weight_map"), &shards, &n,
+			&err) != HVQZ_OK) {
+		complain(dir, INDEX, &err);
+	} else {
+		good = true;
+		for (size_t i = 0; i < n && good; i++)
+			good = load_member(l, dir, shards[i]);
+	}
+	free(shards);
+	json_decref(index);
+	return good;
+}
+
+static bool load_dir(struct load *l, const char *dir)
+{
+	static const char *const names[] = {SINGLE, SINGLE PACKED, INDEX};
+	bool there[3];
+
+	for (size_t i = 0; i < 3; i++) {
+		char *path = join(dir, names[i], "");
+
+		if (!path)
+			return false;
+		there[i] = exists(path);
+		free(path);
+	}
+	if (there[0] || there[1])
+		return load_member(l, dir, SINGLE);
+	if (there[2])
+		return load_shards(l, dir);
+	message_error(dir, "has neither " SINGLE " nor " INDEX);
+	return false;
+}
+
+bool folder_load(const struct job_env *env, const char *path,
+		 struct lm_model *m, uint64_t *hash, uint64_t *file_bytes)
+{
+	struct load l = {.env = env, .m = m};
+	struct hvqz_err err = {0};
+	struct stat st;
+	bool good;
+
+	if (strcmp(path, "-") && !stat(path, &st) && S_ISDIR(st.st_mode))
+		good = load_dir(&l, path);
+	else
+		good = load_file(&l, path);
+	if (good && lm_model_complete(m, &err) != HVQZ_OK) {
+		message_err(path, &err);
+		good = false;
+	}
+	if (hash)
+		*hash = l.hash;
+	if (file_bytes)
+		*file_bytes = l.file_bytes;
+	return good;
+}
