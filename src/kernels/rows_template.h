@@ -127,7 +127,7 @@ INLINE void ROWS(sigmoid)(lanes *s, const lanes *g)
 {
 	int_lanes negative = *g < 0;
 	/* exp of what is never positive: no overflow. */
-	lanes e = (lanes)((int_lanes)*g | (int_lanes)((lanes){0} - 0.0f));
+	lanes e = (lanes)((bit_lanes)*g | 0x80000000u);
 
 	ROWS(exp)(&e);
 	*s = 1 / (1 + e);
