@@ -109,7 +109,7 @@ static enum hvqz_ret writer_put(void *state, struct sink *out,
 }
 
 static enum hvqz_ret writer_nothing(void *state, struct sink *out,
-				struct hvqz_err *err)
+				    struct hvqz_err *err)
 {
 	(void)state;
 	(void)out;
