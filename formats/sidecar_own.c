@@ -3,7 +3,7 @@
  *
  * Its law is formats/sidecar.md: a safetensors file with some tensors
  * NAME.field for every weight NAME. The shapes are checked first, from the
- * header alone; then the data streams by, in file order.
+ * header alone (sidecar_fields.c); then the data streams by, in file order.
  *
  * Full Hessians are far larger than all the rest together, so they are only
  * streamed past: every value is checked, the diagonal is kept. Their places in
@@ -16,6 +16,7 @@
 #include "base/half.h"
 #include "formats/format.h"
 #include "formats/safetensors.h"
+#include "formats/sidecar_fields.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -28,14 +29,7 @@ enum {
 	STEP = 64 << 10,	/* bytes of tensor data in hand at a time */
 };
 
-/* ---- the fields of one weight ---- */
-
-enum field { DIAG, FULL, SCALE, ROWS, CURVATURE, AXIS, N_FIELDS };
-
-static const char *const field_name[N_FIELDS] = {
-	"hessian_diag", "hessian", "hessian_scale", "row_sens", "curvature",
-	"hessian_axis",
-};
+/* ---- which tensors belong to which weight ---- */
 
 struct weight {
 	const struct tensor *field[N_FIELDS];
@@ -58,19 +52,6 @@ struct ours {
 	struct sens_table *t;
 	uint8_t *step;		/* [STEP] */
 };
-
-static enum field find_field(const char *name, size_t *base_len)
-{
-	const char *dot = strrchr(name, '.');
-
-	if (!dot || dot == name)
-		return N_FIELDS;
-	*base_len = (size_t)(dot - name);
-	for (unsigned f = 0; f < N_FIELDS; f++)
-		if (!strcmp(dot + 1, field_name[f]))
-			return (enum field)f;
-	return N_FIELDS;
-}
 
 static int by_base(const void *a, const void *b)
 {
@@ -119,7 +100,7 @@ static enum hvqz_ret group(struct ours *o, const struct hvqz_notes *notes,
 		struct item *x = &o->items[i];
 
 		x->tensor = &o->m.tensors[i];
-		x->field = find_field(x->tensor->name, &x->base_len);
+		x->field = sidecar_find_field(x->tensor->name, &x->base_len);
 		if (x->field == N_FIELDS && !n_unknown++)
 			unknown = x->tensor->name;
 	}
@@ -143,65 +124,6 @@ static enum hvqz_ret group(struct ours *o, const struct hvqz_notes *notes,
 	return HVQZ_OK;
 }
 
-/* ---- the law, as far as shapes go ---- */
-
-/* Rank and dtype of each field; F16 also allowed for FULL. */
-static enum hvqz_ret check_field(const struct tensor *x, enum field f,
-				 struct hvqz_err *err)
-{
-	unsigned rank = f == FULL ? 2 : 1;
-	bool one = f == CURVATURE || f == AXIS;
-	enum dtype dtype = f == AXIS ? DTYPE_U8 : DTYPE_F32;
-	char shape[200];
-
-	if (x->dtype != dtype && !(f == FULL && x->dtype == DTYPE_F16))
-		return hvqz_fail_tensor(err, HVQZ_DAMAGED, x->name,
-					"%s has the dtype %s; it must be %s%s",
-					field_name[f], dtype_name(x->dtype),
-					dtype_name(dtype),
-					f == FULL ? " or F16" : "");
-	tensor_shape(x, shape, sizeof(shape));
-	if (x->rank != rank || !x->n_elems || (one && x->n_elems != 1))
-		return hvqz_fail_tensor(err, HVQZ_DAMAGED, x->name,
-					"%s has the shape %s; it must be %s",
-					field_name[f], shape,
-					one ? "[1]" : f == FULL ? "[n, n]" :
-					"[n]");
-	if (f == FULL && x->dim[0] != x->dim[1])
-		return hvqz_fail_tensor(err, HVQZ_DAMAGED, x->name,
-					"the Hessian is not square: %s",
-					shape);
-	return HVQZ_OK;
-}
-
-static enum hvqz_ret check_weight(const struct weight *w, struct sens *s,
-				  struct hvqz_err *err)
-{
-	const struct tensor *diag = w->field[DIAG], *full = w->field[FULL];
-	const struct tensor *scale = w->field[SCALE];
-
-	for (unsigned f = 0; f < N_FIELDS; f++)
-		if (w->field[f])
-			TRY(check_field(w->field[f], (enum field)f, err));
-	if (!diag == !full)
-		return hvqz_fail_tensor(err, HVQZ_DAMAGED, s->name,
-					"the sidecar has %s hessian_diag %s "
-					"hessian for it; it must have one of "
-					"them", diag ? "both" : "neither",
-					diag ? "and" : "nor");
-	if (!scale != !(full && full->dtype == DTYPE_F16))
-		return hvqz_fail_tensor(err, HVQZ_DAMAGED, s->name,
-					scale ? "hessian_scale without a "
-					"hessian of F16" : "a hessian of F16 "
-					"without hessian_scale");
-	if (scale && scale->dim[0] != full->dim[0])
-		return hvqz_fail_tensor(err, HVQZ_DAMAGED, s->name,
-					"hessian_scale has %" PRIu64 " values,"
-					" the hessian has %" PRIu64 " rows",
-					scale->dim[0], full->dim[0]);
-	return HVQZ_OK;
-}
-
 /* ---- the data, as it comes ---- */
 
 static enum hvqz_ret check_value(const struct tensor *x, uint64_t i, float v,
@@ -214,6 +136,26 @@ static enum hvqz_ret check_value(const struct tensor *x, uint64_t i, float v,
 				i, (double)v, sign ? "" : " and not negative");
 }
 
+/* The next values of x, of which `done` were here, to o->step: *k of them. */
+static enum hvqz_ret next_values(struct ours *o, const struct tensor *x,
+				 uint64_t done, size_t *k,
+				 struct hvqz_err *err)
+{
+	size_t size = x->dtype == DTYPE_F16 ? 2 : 4;
+
+	*k = STEP / size;
+	if (*k > x->n_elems - done)
+		*k = (size_t)(x->n_elems - done);
+	return safetensors_reader.next(o->state, o->step, *k * size, err);
+}
+
+static float value_at(const struct ours *o, const struct tensor *x, size_t i)
+{
+	if (x->dtype == DTYPE_F16)
+		return f32_from_f16(get_le16(o->step + 2 * i));
+	return get_lef32(o->step + 4 * i);
+}
+
 /*
  * Pass over a tensor's data, checking every value, and keep each `stride`th in
  * a fresh array of *n floats (the caller frees) that grows as they arrive. The
@@ -223,22 +165,15 @@ static enum hvqz_ret take_every(struct ours *o, const struct tensor *x,
 				uint64_t stride, float **kept, size_t *n,
 				struct hvqz_err *err)
 {
-	size_t size = x->dtype == DTYPE_F16 ? 2 : 4;
 	uint64_t next = 0, done = 0;
 	struct buf b = {0};
 	enum hvqz_ret ret = HVQZ_OK;
+	size_t k;
 
-	while (done < x->n_elems) {
-		size_t k = STEP / size;
-
-		if (k > x->n_elems - done)
-			k = (size_t)(x->n_elems - done);
-		TRY_OUT(safetensors_reader.next(o->state, o->step, k * size,
-						err));
+	for (; done < x->n_elems; done += k) {
+		TRY_OUT(next_values(o, x, done, &k, err));
 		for (size_t i = 0; i < k; i++) {
-			const uint8_t *p = o->step + i * size;
-			float v = size == 2 ? f32_from_f16(get_le16(p)) :
-				get_lef32(p);
+			float v = value_at(o, x, i);
 
 			TRY_OUT(check_value(x, done + i, v, done + i != next,
 					    err));
@@ -248,7 +183,6 @@ static enum hvqz_ret take_every(struct ours *o, const struct tensor *x,
 			}
 		}
 		TRY_OUT(buf_ok(&b, err));
-		done += k;
 	}
 	*n = b.len / sizeof(float);
 	*kept = (float *)(void *)b.p;
@@ -256,6 +190,47 @@ static enum hvqz_ret take_every(struct ours *o, const struct tensor *x,
 out:
 	buf_free(&b);
 	return ret;
+}
+
+/* Rule 10, about row r, column c of a block for w channels (or more). */
+static enum hvqz_ret check_in_block(const struct tensor *x, uint64_t i,
+				    float v, uint64_t r, uint64_t c,
+				    uint64_t w, struct hvqz_err *err)
+{
+	bool behind = r >= w || c >= w;
+
+	TRY(check_value(x, i, v, true, err));
+	if ((behind && v != 0) || (!behind && r == c && v != 1))
+		return hvqz_fail_tensor(err, HVQZ_DAMAGED, x->name,
+					"value %" PRIu64 " is %g; %s", i,
+					(double)v, behind ? "behind the last "
+					"channel it must be 0" : "on the "
+					"diagonal it must be 1");
+	return HVQZ_OK;
+}
+
+/* Blocks of correlations between n_in channels: checked, and left there. */
+static enum hvqz_ret check_blocks(struct ours *o, const struct tensor *x,
+				  uint64_t n_in, struct hvqz_err *err)
+{
+	uint64_t b = x->dim[1], at = 0, r = 0, c = 0;
+	size_t k;
+
+	for (uint64_t done = 0; done < x->n_elems; done += k) {
+		TRY(next_values(o, x, done, &k, err));
+		for (size_t i = 0; i < k; i++) {
+			TRY(check_in_block(x, done + i, value_at(o, x, i), r,
+					   c, n_in - at, err));
+			if (++c < b)
+				continue;
+			c = 0;
+			if (++r < b)
+				continue;
+			r = 0;
+			at += b;
+		}
+	}
+	return HVQZ_OK;
 }
 
 static enum hvqz_ret pass_over(struct ours *o, const struct tensor *x,
@@ -319,6 +294,8 @@ static enum hvqz_ret take_tensor(struct ours *o, const struct item *x,
 	switch (x->field) {
 	case DIAG:
 		return take_every(o, tensor, 1, &s->diag, &s->n_in, err);
+	case BLOCKS:
+		return check_blocks(o, tensor, w->field[DIAG]->dim[0], err);
 	case FULL:
 		return take_every(o, tensor, tensor->dim[0] + 1, &s->diag,
 				  &s->n_in, err);
@@ -347,15 +324,35 @@ static enum hvqz_ret apply_scale(struct weight *w, struct sens *s,
 	return HVQZ_OK;
 }
 
+/* Correlations in blocks come with the diagonal: √h_j are their scales. */
+static enum hvqz_ret make_scale(const struct weight *w, struct sens *s,
+				struct hvqz_err *err)
+{
+	float *scale;
+
+	if (!w->field[BLOCKS])
+		return HVQZ_OK;
+	scale = malloc(s->n_in * sizeof(*scale));
+	if (!scale)
+		return hvqz_nomem(err, s->n_in * sizeof(*scale),
+				  "the sidecar's scales");
+	for (size_t j = 0; j < s->n_in; j++)
+		scale[j] = sqrtf(s->diag[j]);
+	s->full.scale = scale;
+	return HVQZ_OK;
+}
+
 /* Where the full Hessian stands in the file, if there is one. */
 static void note_place(const struct ours *o, const struct weight *w,
 		       struct sens *s)
 {
-	const struct tensor *full = w->field[FULL];
+	const struct tensor *blocks = w->field[BLOCKS];
+	const struct tensor *full = blocks ? blocks : w->field[FULL];
 
 	if (!full)
 		return;
 	s->has_full = true;
+	s->full.block = blocks ? (size_t)blocks->dim[1] : 0;
 	s->full.off = o->m.head_len + full->off;
 	s->full.is_f16 = full->dtype == DTYPE_F16;
 }
@@ -411,7 +408,8 @@ enum hvqz_ret sidecar_own_read(struct source *src, struct sens_table *t,
 	TRY_OUT(read_metadata(&o, err));
 	TRY_OUT(group(&o, notes, err));
 	for (size_t i = 0; i < t->n; i++) {
-		TRY_OUT(check_weight(&o.weights[i], &t->v[i], err));
+		TRY_OUT(sidecar_check_fields(o.weights[i].field,
+					     t->v[i].name, err));
 		note_place(&o, &o.weights[i], &t->v[i]);
 	}
 	o.step = malloc(STEP);
@@ -422,8 +420,10 @@ enum hvqz_ret sidecar_own_read(struct source *src, struct sens_table *t,
 	for (size_t i = 0; i < o.m.n_tensors; i++)
 		TRY_OUT(take_tensor(&o, &o.items[i], err));
 	TRY_OUT(safetensors_reader.tail(o.state, err));
-	for (size_t i = 0; i < t->n; i++)
+	for (size_t i = 0; i < t->n; i++) {
 		TRY_OUT(apply_scale(&o.weights[i], &t->v[i], err));
+		TRY_OUT(make_scale(&o.weights[i], &t->v[i], err));
+	}
 out:
 	for (size_t i = 0; o.weights && i < t->n; i++)
 		free(o.weights[i].scale);

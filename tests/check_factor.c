@@ -253,6 +253,67 @@ START_TEST(factor_of_crooked)
 }
 END_TEST
 
+/* One block after another, or all at once: the same but for rounding. */
+static const struct {
+	size_t n, block;
+	/* −c between all w of the last block: positive above (w − 1)c − 1. */
+	float c;
+	double damping;		/* 0: falls back */
+} in_blocks[] = {
+	{300, 128, 0, 0.03}, {64, 16, 0, 0.03}, {7, 1, 0, 0.03},
+	{65, 64, 0, 0.03}, {100, 40, 0.06f, 0.24}, {20, 7, 0.5f, 0},
+};
+
+/* Is the factor of s, in blocks, that of h [n][n]? */
+static void check_blocks(const struct sens *s, const float *h, size_t n,
+			 double damping)
+{
+	struct factor f, want;
+	struct sense_case dense;
+	struct hvqz_err err;
+
+	case_open(&dense, h, NULL, n);
+	ck_assert_int_eq(factor_make(s, &f, &err), HVQZ_OK);
+	ck_assert_int_eq(factor_make(dense.s, &want, &err), HVQZ_OK);
+	ck_assert(f.fell_back == (damping <= 0) && !f.m == f.fell_back);
+	ck_assert(f.fell_back == want.fell_back);
+	ck_assert_double_eq_tol((double)f.damping, damping, 1e-7);
+	ck_assert(f.damping == want.damping);
+	for (size_t j = 0; j < n; j++)
+		ck_assert_float_eq_tol(f.l[j] / want.l[j], 1, 1e-5f);
+	for (size_t i = 0; f.m && i < n * n; i++)
+		ck_assert_float_eq_tol(f.m[i], want.m[i], 1e-5f);
+	factor_free(&f);
+	factor_free(&want);
+	case_close(&dense);
+}
+
+START_TEST(factor_of_blocks)
+{
+	size_t n = in_blocks[_i].n, block = in_blocks[_i].block;
+	size_t last = (n - 1) / block * block;
+	float *h = case_covariance(n, 3, 60 + (uint64_t)_i);
+	float *loaded = must(malloc(n * n * sizeof(float)));
+	struct sense_case c;
+	struct hvqz_err err;
+
+	/* Every block has a silent channel, but for the smallest ones. */
+	for (size_t j = 0; block > 2 && j < n; j += block)
+		for (size_t k = 0; k < n; k++)
+			h[j * n + k] = h[k * n + j] = 0;
+	for (size_t j = last; in_blocks[_i].c > 0 && j < n; j++)
+		for (size_t k = last; k < n; k++)
+			h[j * n + k] = 4 * (j == k ? 1 : -in_blocks[_i].c);
+	case_open_blocks(&c, h, n, block);
+	ck_assert_uint_eq(c.s->full.block, block);
+	ck_assert_int_eq(sens_load_full(c.s, loaded, &err), HVQZ_OK);
+	check_blocks(c.s, loaded, n, in_blocks[_i].damping);
+	case_close(&c);
+	free(loaded);
+	free(h);
+}
+END_TEST
+
 /* m_10 = 0.9·10^39: no float. */
 START_TEST(factor_out_of_range)
 {
@@ -468,6 +529,7 @@ static Suite *factor_suite(void)
 	tcase_add_test(factor, factor_of_nothing);
 	tcase_add_test(factor, factor_of_diagonal);
 	tcase_add_loop_test(factor, factor_of_crooked, 0, N_OF(crooked));
+	tcase_add_loop_test(factor, factor_of_blocks, 0, N_OF(in_blocks));
 	tcase_add_test(factor, factor_out_of_range);
 	tcase_add_test(factor, memory);
 	suite_add_tcase(s, factor);

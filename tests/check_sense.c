@@ -110,6 +110,38 @@ START_TEST(load_refuses)
 }
 END_TEST
 
+/* Blocks of 2 for 3 channels, 1 between them: the same, value i of the data. */
+static const struct {
+	size_t i;
+	uint16_t v;
+	const char *words;
+} spoilt_blocks[] = {
+	{1, 0x7e00, "nan in row 0, column 1"},
+	{4, 0x7c00, "inf in row 2, column 2"},
+	{3, 0xbc00, "in row 1, column 1; it must be finite and not negative"},
+	{2, 0x3800, "symmetric"},
+};
+
+START_TEST(load_blocks_refuses)
+{
+	static const float h[9] = {4, 2, 1, 2, 1, 1, 1, 1, 9};
+	static const float want[9] = {4, 2, 0, 2, 1, 0, 0, 0, 9};
+	struct hvqz_err err = {0};
+	struct sense_case c;
+	float got[9];
+
+	case_open_blocks(&c, h, 3, 2);
+	ck_assert_int_eq(sens_load_full(c.s, got, &err), HVQZ_OK);
+	ck_assert_mem_eq(got, want, sizeof(got));
+	put_le16(c.file.p + c.data + 2 * spoilt_blocks[_i].i,
+		 spoilt_blocks[_i].v);
+	ck_assert_int_eq(sens_load_full(c.s, got, &err), HVQZ_DAMAGED);
+	ck_assert_msg(strstr(err.msg, spoilt_blocks[_i].words), "%s", err.msg);
+	ck_assert_str_eq(err.tensor, "w");
+	case_close(&c);
+}
+END_TEST
+
 /* A file that fails while it is read: in its words, with the tensor's name. */
 START_TEST(load_breaks)
 {
@@ -312,6 +344,7 @@ static Suite *sense_suite(void)
 	tcase_add_test(load, load_f32);
 	tcase_add_test(load, load_f16);
 	tcase_add_loop_test(load, load_refuses, 0, N_OF(spoilt));
+	tcase_add_loop_test(load, load_blocks_refuses, 0, N_OF(spoilt_blocks));
 	tcase_add_test(load, load_breaks);
 	tcase_add_test(load, move_takes_all_but_the_name);
 	suite_add_tcase(s, load);

@@ -274,6 +274,7 @@ static const struct {
 	{"Q good", CORPUS_GGUF, 24},
 	{"good: all fields", CORPUS_OURS, 0},
 	{"good: full F16", CORPUS_OURS, 0},
+	{"good: blocks with padding", CORPUS_OURS, 0},
 };
 enum { N_GOOD = sizeof(good) / sizeof(good[0]) };
 

@@ -38,6 +38,7 @@ struct sidecar_case {
 
 	/* CORPUS_OURS: the head's tensors, and the metadata when not usual. */
 	const char *tensors, *metadata;
+	int half;		/* the data is F16 ones */
 };
 
 #define F32_NAN 0x7fc00000u
@@ -172,11 +173,18 @@ static inline void corpus_gguf(struct buf *b)
 #define DIAG4 T("w.hessian_diag", "F32", "[4]", 0, 16)
 #define FULL2 T("w.hessian", "F16", "[2,2]", 0, 8)
 #define SCALE2 T("w.hessian_scale", "F32", "[2]", 8, 16)
+#define DIAG3 T("w.hessian_diag", "F32", "[3]", 0, 12)
+#define BLOCKS(shape, from, to) \
+	T("w.hessian_blocks", "F16", shape, from, to)
 
-/* The data is F32 ones; as F16 they read 0, 1.875, 0, 1.875 … */
+/*
+ * The data is F32 ones, which as F16 read 0, 1.875, 0, 1.875 …; or, with half,
+ * F16 ones, which as F32 are small.
+ */
 static inline void corpus_ours(struct buf *b, const char *metadata,
-			       const char *tensors)
+			       const char *tensors, int half)
 {
+	uint32_t word = half ? 0x3c003c00 : F32_ONE;
 	char head[2048];
 	const char *p = tensors;
 	unsigned long end = 0;
@@ -194,7 +202,7 @@ static inline void corpus_ours(struct buf *b, const char *metadata,
 		sscanf(p, "%*u,%lu", &end);
 	}
 	for (unsigned long i = 0; i < end; i++)
-		buf_u8(b, (uint8_t)(F32_ONE >> i % 4 * 8));
+		buf_u8(b, (uint8_t)(word >> i % 4 * 8));
 }
 
 static inline void corpus_sidecar_build(const struct sidecar_case *c,
@@ -207,7 +215,7 @@ static inline void corpus_sidecar_build(const struct sidecar_case *c,
 	else if (c->kind == CORPUS_GGUF)
 		corpus_gguf(b);
 	else
-		corpus_ours(b, c->metadata, c->tensors);
+		corpus_ours(b, c->metadata, c->tensors, c->half);
 	if (!c->mark)
 		at = b->len;
 	while (c->mark && memcmp(b->p + at, c->mark, n))
@@ -230,6 +238,11 @@ static inline void corpus_sidecar_build(const struct sidecar_case *c,
 #define GGUF(n, r, w, ...) {n, CORPUS_GGUF, HVQZ_##r, w, __VA_ARGS__}
 #define OURS(n, r, w, t, ...) \
 	{n, CORPUS_OURS, HVQZ_##r, w, .tensors = t, __VA_ARGS__}
+
+#define HALF(n, r, w, t, ...) OURS(n, r, w, t, .half = 1, __VA_ARGS__)
+/* Three channels in blocks of 2; the last block's 1 and what is behind it. */
+#define BLOCKS3 BLOCKS("[2,2,2]", 12, 28)
+#define PAD3(v) PUT(NULL, -8, 8, 0x3c00 | (v))
 
 #define Q "blk.0.attn_q.weight"
 #define K "blk.0.attn_k.weight"
@@ -464,6 +477,69 @@ static const struct sidecar_case sidecar_cases[] = {
 	     DIAG4 "," T("w.hessian", "F32", "[2,2]", 16, 32), .extra = 0),
 	OURS("row_sens alone", DAMAGED, "neither",
 	     T("w.row_sens", "F32", "[3]", 0, 12), .extra = 0),
+
+	HALF("good: blocks", OK, NULL, DIAG4 "," BLOCKS("[2,2,2]", 16, 32),
+	     .extra = 0),
+	HALF("good: blocks with padding", OK, NULL, DIAG3 "," BLOCKS3, PAD3(0)),
+	HALF("good: blocks of 1", OK, NULL,
+	     DIAG4 "," BLOCKS("[4,1,1]", 16, 24), .extra = 0),
+	HALF("good: a block of all", OK, NULL,
+	     DIAG4 "," BLOCKS("[1,4,4]", 16, 48), .extra = 0),
+	HALF("good: blocks before their diagonal", OK, NULL,
+	     BLOCKS("[2,2,2]", 0, 16) ","
+	     T("w.hessian_diag", "F32", "[4]", 16, 32),
+	     PUT(NULL, -4, 4, 0)),
+	HALF("blocks short", DAMAGED, "",
+	     DIAG4 "," BLOCKS("[2,2,2]", 16, 32), .extra = -1),
+	HALF("blocks alone", DAMAGED, "neither", BLOCKS("[2,2,2]", 0, 16),
+	     .extra = 0),
+	HALF("blocks and full", DAMAGED, "without hessian_diag",
+	     FULL2 "," SCALE2 "," BLOCKS("[1,2,2]", 16, 24), .extra = 0),
+	HALF("blocks with scale", DAMAGED, "hessian_scale without",
+	     DIAG4 "," BLOCKS("[2,2,2]", 16, 32) ","
+	     T("w.hessian_scale", "F32", "[4]", 32, 48), .extra = 0),
+	HALF("blocks of F32", DAMAGED, "dtype",
+	     DIAG4 "," T("w.hessian_blocks", "F32", "[4,1,1]", 16, 32),
+	     .extra = 0),
+	HALF("blocks of rank 2", DAMAGED, "shape",
+	     DIAG4 "," BLOCKS("[4,4]", 16, 48), .extra = 0),
+	HALF("blocks of rank 4", DAMAGED, "shape",
+	     DIAG4 "," BLOCKS("[2,2,2,1]", 16, 32), .extra = 0),
+	HALF("no blocks", DAMAGED, "shape",
+	     DIAG4 "," BLOCKS("[0,2,2]", 16, 16), .extra = 0),
+	HALF("blocks of 0", DAMAGED, "shape",
+	     DIAG4 "," BLOCKS("[2,0,0]", 16, 16), .extra = 0),
+	HALF("blocks not square", DAMAGED, "square",
+	     DIAG4 "," BLOCKS("[2,2,3]", 16, 40), .extra = 0),
+	HALF("blocks larger than the weight", DAMAGED, "of 5 for 4 inputs",
+	     DIAG4 "," BLOCKS("[1,5,5]", 16, 66), .extra = 0),
+	HALF("a block too few", DAMAGED, "it must be 2",
+	     DIAG3 "," BLOCKS("[1,2,2]", 12, 20), .extra = 0),
+	HALF("a block too many", DAMAGED, "it must be 2",
+	     DIAG4 "," BLOCKS("[3,2,2]", 16, 40), .extra = 0),
+	HALF("blocks of 2^32", DAMAGED, "",
+	     DIAG4 "," BLOCKS("[1,4294967296,4294967296]", 16, 32),
+	     .extra = 0),
+	HALF("blocks: NaN", DAMAGED, "finite",
+	     DIAG4 "," BLOCKS("[2,2,2]", 16, 32), PUT(NULL, -12, 2, 0x7e00)),
+	HALF("blocks: infinite", DAMAGED, "finite",
+	     DIAG4 "," BLOCKS("[2,2,2]", 16, 32), PUT(NULL, -4, 2, 0xfc00)),
+	HALF("blocks: diagonal not quite 1", DAMAGED,
+	     "value 3 is 1.00098; on the diagonal",
+	     DIAG4 "," BLOCKS("[2,2,2]", 16, 32), PUT(NULL, -10, 2, 0x3c01)),
+	HALF("blocks: diagonal -1", DAMAGED, "value 7 is -1; on the diagonal",
+	     DIAG4 "," BLOCKS("[2,2,2]", 16, 32), PUT(NULL, -2, 2, 0xbc00)),
+	HALF("blocks: diagonal 0 before the padding", DAMAGED,
+	     "value 4 is 0; on the diagonal", DIAG3 "," BLOCKS3,
+	     PUT(NULL, -8, 8, 0)),
+	HALF("blocks: padding right of it", DAMAGED, "value 5 is 5.96046e-08",
+	     DIAG3 "," BLOCKS3, PAD3((uint64_t)1 << 16)),
+	HALF("blocks: padding below it", DAMAGED, "behind the last channel",
+	     DIAG3 "," BLOCKS3, PAD3((uint64_t)1 << 32)),
+	HALF("blocks: padding on the diagonal", DAMAGED, "value 7 is 1; behind",
+	     DIAG3 "," BLOCKS3, PAD3((uint64_t)0x3c00 << 48)),
+	HALF("blocks: NaN in the padding", DAMAGED, "finite",
+	     DIAG3 "," BLOCKS3, PAD3((uint64_t)0x7e00 << 48)),
 };
 
 enum {
@@ -474,6 +550,11 @@ enum {
 #undef DIAG4
 #undef FULL2
 #undef SCALE2
+#undef DIAG3
+#undef BLOCKS
+#undef BLOCKS3
+#undef PAD3
+#undef HALF
 #undef PUT
 #undef TEXT
 #undef DAT

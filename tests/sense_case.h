@@ -1,6 +1,6 @@
 /*
- * sense_case.h - sidecars with one full Hessian, made in memory, and a reader
- * for them that counts.
+ * sense_case.h - sidecars with one full Hessian, dense or in blocks, made in
+ * memory, and a reader for them that counts.
  */
 #ifndef TESTS_SENSE_CASE_H
 #define TESTS_SENSE_CASE_H
@@ -9,8 +9,10 @@
 #include "base/half.h"
 #include "base/rng.h"
 #include "formats/sidecar.h"
+#include "formats/sidecar_write.h"
 
 #include <check.h>
+#include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,15 +46,30 @@ static enum hvqz_ret case_read_at(void *ctx, uint64_t off, void *buf,
 	return HVQZ_OK;
 }
 
+/* Read c->file, which has one entry with a full Hessian. */
+static inline void case_read(struct sense_case *c)
+{
+	struct sens_reader reader = {case_read_at, c};
+	struct hvqz_err err = {0};
+	struct source_memory m;
+	struct source src;
+
+	source_init_memory(&src, &m, c->file.p, c->file.len);
+	ck_assert_msg(sidecar_read(&src, &c->t, NULL, &err) == HVQZ_OK, "%s",
+		      err.msg);
+	source_free(&src);
+	ck_assert_uint_eq(c->t.n, 1);
+	c->s = &c->t.v[0];
+	ck_assert(c->s->has_full && !sens_can_load(c->s));
+	sens_table_set_reader(&c->t, &reader);
+	ck_assert(sens_can_load(c->s));
+}
+
 /* h [n][n] as F32; with scale [n], h are correlations and are stored as F16. */
 static inline void case_open(struct sense_case *c, const float *h,
 			     const float *scale, size_t n)
 {
 	size_t bytes = n * n * (scale ? 2 : 4), all = bytes;
-	struct sens_reader reader = {case_read_at, c};
-	struct hvqz_err err = {0};
-	struct source_memory m;
-	struct source src;
 	char head[500], more[200] = "";
 
 	*c = (struct sense_case){0};
@@ -77,15 +94,44 @@ static inline void case_open(struct sense_case *c, const float *h,
 	}
 	for (size_t i = 0; scale && i < n; i++)
 		buf_f32(&c->file, scale[i]);
-	source_init_memory(&src, &m, c->file.p, c->file.len);
-	ck_assert_msg(sidecar_read(&src, &c->t, NULL, &err) == HVQZ_OK, "%s",
+	case_read(c);
+}
+
+/* The lower triangles of h [n][n]'s blocks, NAN above them; caller frees. */
+static inline float *case_pack(const float *h, size_t n, size_t block)
+{
+	float *full = must(malloc(n * n * sizeof(float))), *p = full;
+
+	for (size_t a = 0; a < n; a += block) {
+		size_t w = n - a < block ? n - a : block;
+
+		for (size_t i = 0; i < w; i++)
+			for (size_t j = 0; j < w; j++)
+				*p++ = j <= i ? h[(a + i) * n + a + j] : NAN;
+	}
+	return full;
+}
+
+/* The blocks of h [n][n], as we write them ourselves: correlations in F16. */
+static inline void case_open_blocks(struct sense_case *c, const float *h,
+				    size_t n, size_t block)
+{
+	static const struct sidecar_meta meta;
+	float *full = case_pack(h, n, block);
+	struct sidecar_entry e = {
+		.name = "w", .n_in = n, .full = full, .block = block,
+	};
+	struct hvqz_err err = {0};
+	struct sink out;
+
+	*c = (struct sense_case){0};
+	sink_init_memory(&out, &c->file);
+	ck_assert_msg(sidecar_write(&meta, &e, 1, &out, &err) == HVQZ_OK, "%s",
 		      err.msg);
-	source_free(&src);
-	ck_assert_uint_eq(c->t.n, 1);
-	c->s = &c->t.v[0];
-	ck_assert(c->s->has_full && !sens_can_load(c->s));
-	sens_table_set_reader(&c->t, &reader);
-	ck_assert(sens_can_load(c->s));
+	free(full);
+	/* The blocks are the last of the file. */
+	c->data = c->file.len - 2 * ((n - 1) / block + 1) * block * block;
+	case_read(c);
 }
 
 static inline void case_close(struct sense_case *c)

@@ -72,6 +72,11 @@ bool sens_can_load(const struct sens *s)
 	return s->has_full && s->full.file.read_at;
 }
 
+size_t sens_block(const struct sens *s)
+{
+	return s->full.block ? s->full.block : s->n_in;
+}
+
 const struct sens *sens_find(const struct sens_table *t, const char *name)
 {
 	struct sens key = {.name = (char *)name};

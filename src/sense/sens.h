@@ -26,11 +26,14 @@ struct sens_reader {
 };
 
 /*
- * Where a sidecar has the full H of a weight: n_in × n_in values, row by row.
- * Together they are larger than memory, so each is read when it is wanted.
+ * Where a sidecar has the full H of a weight: n_in × n_in values, row by row,
+ * or only those in blocks along the diagonal, ⌈n_in / block⌉ × block × block,
+ * the last one padded with zeros. Together they are larger than memory, so each
+ * is read when it is wanted.
  */
 struct sens_full {
 	uint64_t off;		/* of the first value, from the file's start */
+	size_t block;		/* channels in each, ≤ n_in; 0: no blocks */
 	bool is_f16;		/* correlations C in F16; otherwise H in F32 */
 	/* s [n_in], H_jk = C_jk·s_j·s_k; owned, or NULL. */
 	float *scale;
@@ -79,12 +82,15 @@ const struct sens *sens_find(const struct sens_table *t, const char *name);
 /* Is there a full H, in a file that can be read again? */
 bool sens_can_load(const struct sens *s);
 
+/* The channels of a block: full.block, or n_in where H is one. */
+size_t sens_block(const struct sens *s);
+
 /*
  * Read the full H to h [n_in][n_in], exactly symmetric, its diagonal that of
- * s->diag; only after sens_can_load(). From any thread. HVQZ_DAMAGED: a value
- * that is not finite, a negative one on the diagonal, or H_jk and H_kj further
- * apart than rounding explains. Else what reading the file says. h is then
- * unspecified.
+ * s->diag, zero between blocks; only after sens_can_load(). From any thread.
+ * HVQZ_DAMAGED: a value that is not finite, a negative one on the diagonal, or
+ * H_jk and H_kj further apart than rounding explains. Else what reading the
+ * file says. h is then unspecified.
  */
 enum hvqz_ret sens_load_full(const struct sens *s, float *h,
 			     struct hvqz_err *err);
