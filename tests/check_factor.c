@@ -5,6 +5,7 @@
  * The last tests factor every Hessian of real sidecars: $DATA/kjv-1m (in the
  * source tree) and, where there is one, $HVQZ_MODELS/docs-5m.
  */
+#include "kernels/blas.h"
 #include "sense_case.h"
 
 #include "sense/factor.h"
@@ -550,7 +551,7 @@ int main(void)
 	SRunner *r;
 	int n_failed;
 
-	factor_init();
+	blas_init();
 	r = srunner_create(factor_suite());
 	srunner_run_all(r, CK_NORMAL);
 	n_failed = srunner_ntests_failed(r);

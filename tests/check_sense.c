@@ -3,6 +3,7 @@
  * their factors shared between threads. What a factor is, is check_factor.c's
  * affair.
  */
+#include "kernels/blas.h"
 #include "sense_case.h"
 
 #include "base/bytes.h"
@@ -362,7 +363,7 @@ int main(void)
 	SRunner *r;
 	int n_failed;
 
-	factor_init();
+	blas_init();
 	r = srunner_create(sense_suite());
 	srunner_run_all(r, CK_NORMAL);
 	n_failed = srunner_ntests_failed(r);

@@ -3,6 +3,7 @@
  * is from the bound, odd weights.
  */
 #include "codec/sparse.h"
+#include "kernels/blas.h"
 #include "kernels/kernels.h"
 #include "sense/decouple.h"
 #include "tests/trellis_case.h"
@@ -518,7 +519,7 @@ int main(void)
 	SRunner *sr = srunner_create(s);
 	int failed;
 
-	factor_init();
+	blas_init();
 	tcase_add_loop_test(t, round_trips, 0, 8);
 	tcase_add_test(t, every_effort_works);
 	tcase_add_test(t, the_same_slab_gives_the_same_bytes);

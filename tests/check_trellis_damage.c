@@ -3,6 +3,7 @@
  */
 #include "codec/trellis_search.h"
 #include "entropy/intcode.h"
+#include "kernels/blas.h"
 #include "tests/trellis_case.h"
 
 #include <time.h>
@@ -526,7 +527,7 @@ int main(void)
 	SRunner *sr = srunner_create(s);
 	int failed;
 
-	factor_init();
+	blas_init();
 	tcase_add_test(t, a_good_payload_is_accepted);
 	tcase_add_loop_test(t, bad_payloads_are_refused, 0,
 			    sizeof(bad) / sizeof(*bad));

@@ -11,6 +11,7 @@
 #include "job/encode_pass.h"
 #include "job/rate.h"
 #include "job/steer.h"
+#include "kernels/blas.h"
 #include "sense/factor_cache.h"
 #include "stream/pipeline.h"
 
@@ -496,7 +497,7 @@ enum hvqz_ret encode_pass_run(const struct job_env *env,
 	enum hvqz_ret ret;
 
 	*rep = (struct job_report){0};
-	factor_init();
+	blas_init();
 	factor_cache_init(&j.factors);
 	TRY_OUT(prepare(&j, src, err));
 	TRY_OUT(allocate(&j, err));

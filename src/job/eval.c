@@ -18,21 +18,21 @@
 struct eval_base {
 	struct eval_options opt;
 	const struct lm_model *model;
-	uint32_t *tokens;	/* [n + 1] */
-	float *x;		/* [n][d_model], normed */
+	uint32_t *tokens; /* [n + 1] */
+	float *x;	  /* [n][d_model], normed */
 	double nll;
 };
 
 struct eval_run {
 	const struct job_env *env;
 	const struct eval_base *base;
-	bool given;		/* or the original itself */
+	bool given; /* or the original itself */
 	struct lm_engine engine;
-	struct lm_head original;	/* when given */
-	struct lm_token_score *scores;	/* [n] */
-	float *x;		/* [n][d_model] to fill, of the original */
-	float *hidden;		/* [group tokens][d_model] */
-	size_t first;		/* the group's first token */
+	struct lm_head original;       /* when given */
+	struct lm_token_score *scores; /* [n] */
+	float *x;      /* [n][d_model] to fill, of the original */
+	float *hidden; /* [group tokens][d_model] */
+	size_t first;  /* the group's first token */
 };
 
 static size_t n_tokens(const struct eval_options *opt)
@@ -90,8 +90,7 @@ static enum hvqz_ret tell(struct eval_run *run, size_t n, size_t done,
 
 	if (run->env->progress)
 		run->env->progress(run->env->progress_ctx,
-				   run->first + n * done / steps, 0,
-				   "forward");
+				   run->first + n * done / steps, 0, "forward");
 	return job_poll(run->env, err);
 }
 
@@ -157,7 +156,8 @@ static enum hvqz_ret sum_up(const struct lm_token_score *s, size_t n,
 		.top1 = (double)same / (double)n,
 	};
 	if (!isfinite(score->nll) || !isfinite(score->kl))
-		return hvqz_fail(err, HVQZ_DAMAGED, "the model's predictions "
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "the model's predictions "
 				 "are not numbers: a weight is not finite, or "
 				 "too large");
 	return given ? percentile(s, n, &score->kl99, err) : HVQZ_OK;
@@ -177,8 +177,7 @@ static enum hvqz_ret run_all(struct eval_run *run, const struct lm_model *m,
 		TRY(lm_head_init(&run->original, &e->run, run->base->model,
 				 err));
 	run->scores = calloc(n, sizeof(*run->scores));
-	run->hidden = malloc(e->group_seqs * opt->context * d *
-			     sizeof(float));
+	run->hidden = malloc(e->group_seqs * opt->context * d * sizeof(float));
 	if (!run->scores || !run->hidden)
 		return hvqz_nomem(err, n * sizeof(*run->scores), "scores");
 	for (left = opt->n_sequences; left; left -= now) {

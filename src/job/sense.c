@@ -21,8 +21,8 @@ static double now(void)
 
 enum hvqz_ret job_sense_plan(const struct job_env *env,
 			     const struct sense_options *opt,
-			     const struct lm_model *m,
-			     struct sense_report *rep, struct hvqz_err *err)
+			     const struct lm_model *m, struct sense_report *rep,
+			     struct hvqz_err *err)
 {
 	unsigned threads = job_threads(env);
 
@@ -30,13 +30,14 @@ enum hvqz_ret job_sense_plan(const struct job_env *env,
 		.n_tokens = (uint64_t)opt->context * opt->n_sequences,
 		.n_weights = sense_n_entries(m, opt),
 		.memory = lm_model_bytes(m) + sense_sums_memory(m, opt) +
-			  engine_memory(m, opt->context, threads,
-					opt->draws) +
+			  engine_memory(m, opt->context, threads, opt->draws) +
 			  sense_pass_memory(m, opt, threads),
 	};
-	return job_check_memory(env, rep->memory, opt->full ?
-				"--block, fewer threads or --diag" :
-				"fewer threads or a shorter context", err);
+	return job_check_memory(env, rep->memory,
+				opt->full ?
+					"--block, fewer threads or --diag" :
+					"fewer threads or a shorter context",
+				err);
 }
 
 static enum hvqz_ret write_sidecar(const struct sense_options *opt,
@@ -85,7 +86,8 @@ static enum hvqz_ret run_all(struct sense_pass *p, struct sense_report *rep,
 	rep->flop = engine_flop(p->e);
 	rep->nll = p->n_targets ? p->nll / (double)p->n_targets : NAN;
 	if (p->n_targets && !isfinite(rep->nll))
-		return hvqz_fail(err, HVQZ_DAMAGED, "the model's predictions "
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "the model's predictions "
 				 "are not numbers: a weight is not finite, or "
 				 "too large");
 	return HVQZ_OK;

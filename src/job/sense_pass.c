@@ -40,8 +40,7 @@ static struct sizes sizes_of(const struct lm_run *r,
 }
 
 uint64_t sense_pass_memory(const struct lm_model *m,
-			   const struct sense_options *opt,
-			   unsigned n_threads)
+			   const struct sense_options *opt, unsigned n_threads)
 {
 	struct lm_run r;
 	struct sizes s;
@@ -71,9 +70,9 @@ enum hvqz_ret sense_pass_init(struct sense_pass *p, struct hvqz_err *err)
 	p->targets = malloc(n * sizeof(*p->targets));
 	if (!p->x || !p->inputs_mem || !p->dx || !p->squares_mem ||
 	    !p->squares || !p->g_head || !p->slice_nll || !p->targets)
-		return hvqz_nomem(err, sense_pass_memory(p->e->model, p->opt,
-							 n_threads),
-				  "a group of sequences");
+		return hvqz_nomem(
+			err, sense_pass_memory(p->e->model, p->opt, n_threads),
+			"a group of sequences");
 	layer_acts_place(r, LAYER_INPUTS, n, p->inputs_mem, &p->inputs);
 	for (size_t i = 0; p->opt->draws && i < slices; i++)
 		sense_squares_place(r->conf,
@@ -130,8 +129,7 @@ static void add_inputs(struct sense_pass *p, size_t layer, size_t n_seqs)
 /* The input of a layer, or with n_layers of the head. */
 static float *states(const struct sense_pass *p, size_t layer, size_t n)
 {
-	return p->x + (p->opt->draws ? layer : 0) * n *
-			      p->e->run.conf->d_model;
+	return p->x + (p->opt->draws ? layer : 0) * n * p->e->run.conf->d_model;
 }
 
 static enum hvqz_ret go_up(struct sense_pass *p, size_t n_seqs, size_t n,
@@ -212,14 +210,16 @@ static void go_over_top(struct sense_pass *p, size_t n_seqs, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		p->targets[i] = (i + 1) % context ?
-			p->tokens[p->first + i + 1] : LM_NO_TARGET;
+					p->tokens[p->first + i + 1] :
+					LM_NO_TARGET;
 	engine_slices(p->e, n_seqs, top_slice, &top);
 	sense_add(p->e, &head, 1, n_seqs);
 	if (!p->opt->draws)
 		return;
 	for (size_t i = 0; i < lm_n_slices(&p->e->run, n_seqs); i++) {
 		for (size_t v = 0; v < n_vocab; v++)
-			p->sums->g_head[v] += (double)p->g_head[i * n_vocab + v];
+			p->sums->g_head[v] +=
+				(double)p->g_head[i * n_vocab + v];
 		p->nll += p->slice_nll[i];
 	}
 	p->n_targets += n_seqs * (context - 1);

@@ -14,7 +14,7 @@ static const struct part_row {
 	enum lm_part part;
 	enum sense_input in;
 } parts[] = {
-	{LM_Q, SENSE_A},      {LM_K, SENSE_A},    {LM_V, SENSE_A},
+	{LM_Q, SENSE_A},      {LM_K, SENSE_A},	  {LM_V, SENSE_A},
 	{LM_O, SENSE_O},      {LM_GATE, SENSE_M}, {LM_UP, SENSE_M},
 	{LM_DOWN, SENSE_ACT},
 };
@@ -39,8 +39,9 @@ static size_t rows_of(const struct lm_config *c, enum lm_part part)
 
 static size_t width_of(const struct lm_config *c, enum sense_input in)
 {
-	return in == SENSE_O ? lm_q_width(c) :
-	       in == SENSE_ACT ? c->d_ff : c->d_model;
+	return in == SENSE_O   ? lm_q_width(c) :
+	       in == SENSE_ACT ? c->d_ff :
+				 c->d_model;
 }
 
 /* ---- memory ---- */
@@ -66,8 +67,9 @@ void sense_squares_place(const struct lm_config *c, float *p,
 /* How a Hessian over n channels is kept. */
 static struct lm_hessian kept(const struct sense_options *opt, size_t n)
 {
-	size_t block = !opt->full ? 0 :
-		       opt->block && opt->block < n ? opt->block : n;
+	size_t block = !opt->full		    ? 0 :
+		       opt->block && opt->block < n ? opt->block :
+						      n;
 
 	return (struct lm_hessian){.n = n, .block = block};
 }
@@ -213,8 +215,7 @@ static struct sidecar_entry entry(const char *name, const struct lm_hessian *h,
 size_t sense_n_entries(const struct lm_model *m,
 		       const struct sense_options *opt)
 {
-	return m->conf.n_layers * N_PARTS + 1 +
-	       (m->head.n_rows && opt->draws);
+	return m->conf.n_layers * N_PARTS + 1 + (m->head.n_rows && opt->draws);
 }
 
 /* The means of g, narrowed: layers, head, embedding. */

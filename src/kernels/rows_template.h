@@ -132,8 +132,7 @@ INLINE void ROWS(sigmoid)(lanes *s, const lanes *g)
 	ROWS(exp)(&e);
 	*s = 1 / (1 + e);
 	e *= *s;
-	*s = (lanes)(((int_lanes)e & negative) |
-		     ((int_lanes)*s & ~negative));
+	*s = (lanes)(((int_lanes)e & negative) | ((int_lanes)*s & ~negative));
 }
 
 static ROWS_TARGET void ROWS(swiglu)(float *a, const float *gate,

@@ -1,17 +1,17 @@
 /* attention.c - the loops over sequences, heads and blocks of queries. */
 #include "lm/attention.h"
 
-#include "lm/blas.h"
+#include "lm/flop.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { BLOCK = 128 };	/* queries at a time */
+enum { BLOCK = 128 }; /* queries at a time */
 
 /* One head of one sequence, as offsets into the slice's matrices. */
 struct head {
 	const struct lm_run *run;
-	size_t q_off, kv_off;	/* of the head's first value */
+	size_t q_off, kv_off; /* of the head's first value */
 	size_t q_ld, kv_ld;
 	float scale;
 };
@@ -46,9 +46,9 @@ static struct head head_at(const struct lm_run *r, size_t seq, size_t h)
 static void weights(const struct head *h, const float *q, const float *k,
 		    size_t a, size_t b, float *p, double *flop)
 {
-	gemm_nt(b - a, b, h->run->conf->d_head,
-		(struct mat){q + h->q_off + a * h->q_ld, h->q_ld},
-		(struct mat){k + h->kv_off, h->kv_ld}, 0, p, b, flop);
+	count_nt(b - a, b, h->run->conf->d_head,
+		 (struct mat){q + h->q_off + a * h->q_ld, h->q_ld},
+		 (struct mat){k + h->kv_off, h->kv_ld}, 0, p, b, flop);
 	for (size_t i = a; i < b; i++) {
 		float *row = p + (i - a) * b;
 
@@ -70,9 +70,9 @@ static void head_forward(const struct head *h, const float *q, const float *k,
 	for (size_t a = 0, b; a < r->context; a = b) {
 		b = block_end(r, a);
 		weights(h, q, k, a, b, p, flop);
-		gemm_nn(b - a, r->conf->d_head, b, (struct mat){p, b},
-			(struct mat){v + h->kv_off, h->kv_ld}, 0,
-			o + h->q_off + a * h->q_ld, h->q_ld, flop);
+		count_nn(b - a, r->conf->d_head, b, (struct mat){p, b},
+			 (struct mat){v + h->kv_off, h->kv_ld}, 0,
+			 o + h->q_off + a * h->q_ld, h->q_ld, flop);
 	}
 }
 
@@ -91,14 +91,14 @@ void attention(const struct lm_run *r, size_t n_seqs, const float *q,
 /* One draw, one block of queries, whose weights are p; dp is scratch. */
 static void block_back(const struct head *h, const float *q, const float *k,
 		       const float *v, const float *d_o, float *dq, float *dk,
-		       float *dv, size_t a, size_t b, const float *p,
-		       float *dp, double *flop)
+		       float *dv, size_t a, size_t b, const float *p, float *dp,
+		       double *flop)
 {
 	size_t d = h->run->conf->d_head, at = h->q_off + a * h->q_ld;
 	struct mat out = {d_o + at, h->q_ld};
 
-	gemm_nt(b - a, b, d, out, (struct mat){v + h->kv_off, h->kv_ld}, 0,
-		dp, b, flop);
+	count_nt(b - a, b, d, out, (struct mat){v + h->kv_off, h->kv_ld}, 0, dp,
+		 b, flop);
 	for (size_t i = a; i < b; i++) {
 		float *row = dp + (i - a) * b;
 
@@ -106,14 +106,14 @@ static void block_back(const struct head *h, const float *q, const float *k,
 					   h->scale);
 		memset(row + i + 1, 0, (b - i - 1) * sizeof(float));
 	}
-	gemm_tn(b, d, b - a, (struct mat){p, b}, out, 1, dv + h->kv_off,
-		h->kv_ld, flop);
-	gemm_nn(b - a, d, b, (struct mat){dp, b},
-		(struct mat){k + h->kv_off, h->kv_ld}, 0, dq + at, h->q_ld,
-		flop);
-	gemm_tn(b, d, b - a, (struct mat){dp, b},
-		(struct mat){q + at, h->q_ld}, 1, dk + h->kv_off, h->kv_ld,
-		flop);
+	count_tn(b, d, b - a, (struct mat){p, b}, out, 1, dv + h->kv_off,
+		 h->kv_ld, flop);
+	count_nn(b - a, d, b, (struct mat){dp, b},
+		 (struct mat){k + h->kv_off, h->kv_ld}, 0, dq + at, h->q_ld,
+		 flop);
+	count_tn(b, d, b - a, (struct mat){dp, b},
+		 (struct mat){q + at, h->q_ld}, 1, dk + h->kv_off, h->kv_ld,
+		 flop);
 }
 
 void attention_back(const struct lm_run *r, size_t n_seqs, const float *q,
@@ -137,12 +137,11 @@ void attention_back(const struct lm_run *r, size_t n_seqs, const float *q,
 				b = block_end(r, a);
 				weights(&h, q, k, a, b, p, flop);
 				for (unsigned e = 0; e < n_draws; e++)
-					block_back(&h, q, k, v,
-						   d_o + e * q_len,
+					block_back(&h, q, k, v, d_o + e * q_len,
 						   dq + e * q_len,
 						   dk + e * kv_len,
-						   dv + e * kv_len, a, b, p,
-						   dp, flop);
+						   dv + e * kv_len, a, b, p, dp,
+						   flop);
 			}
 		}
 }

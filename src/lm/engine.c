@@ -1,13 +1,14 @@
 /* engine.c - slices handed to threads, and the memory they work in. */
 #include "lm/engine.h"
 
+#include "kernels/blas.h"
 #include "lm/attention.h"
 
 #include <stdlib.h>
 
 enum {
-	LEAST_SLICES = 4,	/* of a group: widening is shared by them */
-	WIDEN_ROWS = 64,	/* rows of a weight that a thread widens */
+	LEAST_SLICES = 4, /* of a group: widening is shared by them */
+	WIDEN_ROWS = 64,  /* rows of a weight that a thread widens */
 };
 
 /* ---- memory ---- */
@@ -48,8 +49,8 @@ uint64_t engine_memory(const struct lm_model *m, size_t context,
 	struct lm_head h = {.run = &r};
 
 	lm_run_size(&r, &m->conf, context);
-	return ((uint64_t)desk_len(&r, &h, n_draws) * n_threads +
-		wide_len(m) + context * m->conf.d_head + m->conf.d_model) *
+	return ((uint64_t)desk_len(&r, &h, n_draws) * n_threads + wide_len(m) +
+		context * m->conf.d_head + m->conf.d_model) *
 	       sizeof(float);
 }
 
@@ -67,12 +68,13 @@ enum hvqz_ret engine_init(struct lm_engine *e, const struct lm_model *m,
 	if (!e->wide || !e->desks)
 		return hvqz_nomem(err, (uint64_t)wide_len(m) * sizeof(float),
 				  "a layer in single precision");
+	blas_init();
 	TRY(team_new(n_threads, &e->team, err));
 	for (unsigned i = 0; i < n_threads; i++) {
 		e->desks[i].mem = malloc(e->desk_len * sizeof(float));
 		if (!e->desks[i].mem)
-			return hvqz_nomem(err, (uint64_t)e->desk_len *
-						       sizeof(float),
+			return hvqz_nomem(err,
+					  (uint64_t)e->desk_len * sizeof(float),
 					  "a thread's activations");
 	}
 	return HVQZ_OK;
@@ -122,7 +124,7 @@ static void one_slice(void *ctx, size_t item, unsigned thread)
 		.thread = thread,
 		.scratch = desk->mem,
 	};
-	double flop = 0;	/* not shared with other threads' until done */
+	double flop = 0; /* not shared with other threads' until done */
 
 	s.n = s.n_seqs * r->context;
 	s.flop = &flop;
@@ -239,8 +241,8 @@ static void slice_back(void *ctx, const struct engine_slice *s)
 	layer_acts_place(r, parts, s->n, s->scratch, &acts);
 	layer_forward(r, &c->e->w, s->n_seqs, x, &acts, NULL, rest, s->flop);
 	layer_back(r, &c->e->w, s->n_seqs, x, &acts, c->e->n_draws,
-		   c->dx + s->first * d * c->e->n_draws,
-		   &c->squares[s->number], rest, s->flop);
+		   c->dx + s->first * d * c->e->n_draws, &c->squares[s->number],
+		   rest, s->flop);
 }
 
 void engine_back(struct lm_engine *e, size_t n_seqs, const float *x, float *dx,

@@ -2,13 +2,13 @@
 #include "lm/head.h"
 
 #include "base/rng.h"
-#include "lm/blas.h"
+#include "lm/flop.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLAB = 2048 };	/* of the vocabulary */
+enum { SLAB = 2048 }; /* of the vocabulary */
 
 enum hvqz_ret lm_head_init(struct lm_head *h, const struct lm_run *r,
 			   const struct lm_model *m, struct hvqz_err *err)
@@ -52,23 +52,23 @@ void lm_head_norm(const struct lm_head *h, size_t n, const float *hidden,
 struct softmax {
 	double sum;
 	float max;
-	uint32_t top;		/* where the maximum is */
+	uint32_t top; /* where the maximum is */
 };
 
 struct token {
 	struct softmax own, given;
-	double diff;		/* Σ exp(z − own.max)·(z − z_given) */
-	double passed;		/* probability in the slabs gone by */
-	float target;		/* the target's logit, the given one's if any */
+	double diff;   /* Σ exp(z − own.max)·(z − z_given) */
+	double passed; /* probability in the slabs gone by */
+	float target;  /* the target's logit, the given one's if any */
 };
 
 /* The scratch of one call. */
 struct desk {
-	struct token *tokens;	/* [n] */
-	float *w;		/* [SLAB][d_model] */
-	float *z;		/* [n][SLAB] */
-	float *z_given;		/* [n][SLAB] */
-	float *mean;		/* [n][d_model] */
+	struct token *tokens; /* [n] */
+	float *w;	      /* [SLAB][d_model] */
+	float *z;	      /* [n][SLAB] */
+	float *z_given;	      /* [n][SLAB] */
+	float *mean;	      /* [n][d_model] */
 };
 
 static size_t token_floats(size_t n)
@@ -114,8 +114,8 @@ static void logits(const struct lm_head *h, const float *x, size_t n, size_t v,
 	size_t d = h->run->conf->d_model;
 
 	lm_weight_widen(h->w, v, nv, w);
-	gemm_nt(n, nv, d, (struct mat){x, d}, (struct mat){w, d}, 0, z, nv,
-		flop);
+	count_nt(n, nv, d, (struct mat){x, d}, (struct mat){w, d}, 0, z, nv,
+		 flop);
 }
 
 /*
@@ -139,8 +139,8 @@ static double raise_max(const struct lm_head *h, struct softmax *s,
 	return shrink;
 }
 
-static void add_slab(const struct lm_head *h, struct softmax *s,
-		     const float *z, size_t v, size_t nv)
+static void add_slab(const struct lm_head *h, struct softmax *s, const float *z,
+		     size_t v, size_t nv)
 {
 	s->sum *= raise_max(h, s, z, v, nv);
 	s->sum += h->run->rows->sum_exp(z, nv, s->max);
@@ -153,9 +153,8 @@ static double lse(const struct softmax *s)
 
 /* ---- scores ---- */
 
-static void score_slab(const struct lm_head *h, struct token *t,
-		       const float *z, const float *z_given, size_t v,
-		       size_t nv)
+static void score_slab(const struct lm_head *h, struct token *t, const float *z,
+		       const float *z_given, size_t v, size_t nv)
 {
 	double shrink, sum;
 
@@ -165,8 +164,7 @@ static void score_slab(const struct lm_head *h, struct token *t,
 	}
 	shrink = raise_max(h, &t->own, z, v, nv);
 	t->diff *= shrink;
-	t->diff += h->run->rows->sum_exp_diff(z, z_given, nv, t->own.max,
-					      &sum);
+	t->diff += h->run->rows->sum_exp_diff(z, z_given, nv, t->own.max, &sum);
 	t->own.sum = t->own.sum * shrink + sum;
 	add_slab(h, &t->given, z_given, v, nv);
 }
@@ -227,8 +225,8 @@ static double uniform(struct rng *r)
  * label's row of w off dx.
  */
 static void draw_labels(const struct lm_labels *l, size_t i, const float *p,
-			size_t nv, double before, double after,
-			const float *w, size_t d, float *dx, size_t dx_len)
+			size_t nv, double before, double after, const float *w,
+			size_t d, float *dx, size_t dx_len)
 {
 	struct rng r = {l->seed ^ (l->first + i + 1) * 0xd1b54a32d192ed03u};
 
@@ -283,17 +281,18 @@ void lm_head_fisher(const struct lm_head *h, const float *x, size_t n,
 			struct token *t = &k.tokens[i];
 			float *p = k.z + i * nv;
 			double after = t->passed + h->run->rows->fisher(
-				p, g + v, nv, (float)lse(&t->own));
+							   p, g + v, nv,
+							   (float)lse(&t->own));
 
-			if (v + nv == n_vocab)	/* but for rounding */
+			if (v + nv == n_vocab) /* but for rounding */
 				after = 1;
-			draw_labels(labels, i, p, nv, t->passed, after, k.w,
-				    d, dx + i * d, n * d);
+			draw_labels(labels, i, p, nv, t->passed, after, k.w, d,
+				    dx + i * d, n * d);
 			t->passed = after;
 		}
 		if (labels->n_draws)
-			gemm_nn(n, d, nv, (struct mat){k.z, nv},
-				(struct mat){k.w, d}, v > 0, k.mean, d, flop);
+			count_nn(n, d, nv, (struct mat){k.z, nv},
+				 (struct mat){k.w, d}, v > 0, k.mean, d, flop);
 	}
 	for (unsigned e = 0; e < labels->n_draws; e++)
 		h->run->rows->add(dx + e * n * d, k.mean, n * d);

@@ -2,9 +2,9 @@
 #include "lm/hessian.h"
 
 #include "kernels/rows.h"
-#include "lm/blas.h"
+#include "lm/flop.h"
 
-enum { BAND = 512 };	/* rows of a tile */
+enum { BAND = 512 }; /* rows of a tile */
 
 static size_t min(size_t a, size_t b)
 {
@@ -41,11 +41,9 @@ static void add_band(float *sum, size_t width, size_t row, const float *x,
 	struct mat right = {x + row, ld}, left = {x, ld};
 
 	if (row)
-		gemm_tn(high, row, n_rows, right, left, 1, sum + row * width,
-			width, flop);
-	cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, (blasint)high,
-		    (blasint)n_rows, 1, right.p, (blasint)ld, 1,
-		    sum + row * width + row, (blasint)width);
+		count_tn(high, row, n_rows, right, left, 1, sum + row * width,
+			 width, flop);
+	syrk_lower(high, n_rows, right, sum + row * width + row, width);
 	*flop += (double)high * (double)(high + 1) * (double)n_rows;
 }
 

@@ -2,7 +2,7 @@
 #include "lm/layer.h"
 
 #include "lm/attention.h"
-#include "lm/blas.h"
+#include "lm/flop.h"
 
 #include <string.h>
 
@@ -92,8 +92,8 @@ static void project(const float *w, const float *bias, size_t n, size_t rows,
 {
 	for (size_t i = 0; bias && i < n; i++)
 		memcpy(y + i * rows, bias, rows * sizeof(float));
-	gemm_nt(n, rows, cols, (struct mat){x, cols}, (struct mat){w, cols},
-		bias ? 1 : 0, y, rows, flop);
+	count_nt(n, rows, cols, (struct mat){x, cols}, (struct mat){w, cols},
+		 bias ? 1 : 0, y, rows, flop);
 }
 
 /* Norm (where there is one) and rotate each head of q or k, in place. */
@@ -142,8 +142,8 @@ static void add_projected(const struct lm_run *r, const float *w,
 		memcpy(y, x, n * d * sizeof(float));
 	for (size_t i = 0; bias && i < n; i++)
 		r->rows->add(y + i * d, bias, d);
-	gemm_nt(n, d, cols, (struct mat){in, cols}, (struct mat){w, cols}, 1,
-		y, d, flop);
+	count_nt(n, d, cols, (struct mat){in, cols}, (struct mat){w, cols}, 1,
+		 y, d, flop);
 }
 
 void layer_forward(const struct lm_run *r, const struct layer_weights *w,
@@ -165,8 +165,8 @@ void layer_forward(const struct lm_run *r, const struct layer_weights *w,
 		     acts->k_r);
 	attention(r, n_seqs, acts->q, acts->k, acts->v, acts->o_in, scratch,
 		  flop);
-	add_projected(r, p[LM_O], p[LM_O_BIAS], n, q, x, acts->o_in,
-		      acts->mid, flop);
+	add_projected(r, p[LM_O], p[LM_O_BIAS], n, q, x, acts->o_in, acts->mid,
+		      flop);
 
 	norm_rows(r, p[LM_MLP_NORM], n, acts->mid, acts->m, acts->m_r);
 	project(p[LM_GATE], NULL, n, c->d_ff, d, acts->m, acts->gate, flop);

@@ -10,16 +10,16 @@
 #include "lm/layer.h"
 
 #include "lm/attention.h"
-#include "lm/blas.h"
+#include "lm/flop.h"
 
 /* The memory of one layer_back(); n tokens, D draws. */
 struct back {
-	float *dgate, *dup;	/* [n][d_ff]; da before dgate */
-	float *din;		/* [n][d_model] */
-	float *d_o, *dq;	/* [D][n][n_heads·d_head] */
-	float *dk, *dv;		/* [D][n][n_kv_heads·d_head] */
-	float *head;		/* [d_head] */
-	float *attn;		/* attention_scratch() */
+	float *dgate, *dup; /* [n][d_ff]; da before dgate */
+	float *din;	    /* [n][d_model] */
+	float *d_o, *dq;    /* [D][n][n_heads·d_head] */
+	float *dk, *dv;	    /* [D][n][n_kv_heads·d_head] */
+	float *head;	    /* [d_head] */
+	float *attn;	    /* attention_scratch() */
 };
 
 size_t layer_back_scratch(const struct lm_run *r, unsigned n_draws, size_t n)
@@ -27,8 +27,8 @@ size_t layer_back_scratch(const struct lm_run *r, unsigned n_draws, size_t n)
 	const struct lm_config *c = r->conf;
 
 	return n * (2 * c->d_ff + c->d_model) +
-	       2 * n_draws * n * (lm_q_width(c) + lm_kv_width(c)) +
-	       c->d_head + attention_scratch(r);
+	       2 * n_draws * n * (lm_q_width(c) + lm_kv_width(c)) + c->d_head +
+	       attention_scratch(r);
 }
 
 static struct back cut_up(const struct lm_run *r, unsigned n_draws, size_t n,
@@ -59,11 +59,10 @@ static void square(const struct lm_run *r, float *g, const float *dy, size_t n,
 
 /* din (+)= dy·W */
 static void back_project(const float *w, size_t n, size_t rows, size_t cols,
-			 const float *dy, float beta, float *din,
-			 double *flop)
+			 const float *dy, float beta, float *din, double *flop)
 {
-	gemm_nn(n, cols, rows, (struct mat){dy, rows}, (struct mat){w, cols},
-		beta, din, cols, flop);
+	count_nn(n, cols, rows, (struct mat){dy, rows}, (struct mat){w, cols},
+		 beta, din, cols, flop);
 }
 
 static void back_norm_rows(const struct lm_run *r, const float *w, size_t n,
@@ -126,10 +125,10 @@ static void back_heads(const struct lm_run *r, const float *norm, size_t n,
 
 /* From one draw's dq, dk, dv to din, and on into dx. */
 static void back_inputs(const struct lm_run *r, const struct layer_weights *w,
-			size_t n, const float *x,
-			const struct layer_acts *acts, float *dq, float *dk,
-			const float *dv, float *dx, struct layer_squares *g,
-			const struct back *b, double *flop)
+			size_t n, const float *x, const struct layer_acts *acts,
+			float *dq, float *dk, const float *dv, float *dx,
+			struct layer_squares *g, const struct back *b,
+			double *flop)
 {
 	const struct lm_config *c = r->conf;
 	size_t d = c->d_model, q = lm_q_width(c), kv = lm_kv_width(c);
@@ -163,8 +162,8 @@ void layer_back(const struct lm_run *r, const struct layer_weights *w,
 
 		back_mlp(r, w, n, acts, dx_e, g, &b, flop);
 		square(r, g->part[LM_O], dx_e, n, d);
-		back_project(w->part[LM_O], n, d, q, dx_e, 0,
-			     b.d_o + e * n * q, flop);
+		back_project(w->part[LM_O], n, d, q, dx_e, 0, b.d_o + e * n * q,
+			     flop);
 	}
 	attention_back(r, n_seqs, acts->q, acts->k, acts->v, n_draws, b.d_o,
 		       b.dq, b.dk, b.dv, b.attn, flop);

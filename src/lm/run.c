@@ -47,15 +47,14 @@ static void fill_angles(struct lm_run *r)
 	}
 }
 
-void lm_run_size(struct lm_run *r, const struct lm_config *conf,
-		 size_t context)
+void lm_run_size(struct lm_run *r, const struct lm_config *conf, size_t context)
 {
 	*r = (struct lm_run){
 		.conf = conf,
 		.rows = rows_select(),
 		.context = context,
-		.slice_seqs = context < SLICE_TOKENS ? SLICE_TOKENS / context
-						     : 1,
+		.slice_seqs =
+			context < SLICE_TOKENS ? SLICE_TOKENS / context : 1,
 	};
 }
 

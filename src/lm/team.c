@@ -14,11 +14,11 @@ struct member {
 
 struct team {
 	unsigned n;		/* threads, the caller's counted in */
-	struct member *members;	/* [n]; the caller is 0 and has no thread */
+	struct member *members; /* [n]; the caller is 0 and has no thread */
 	pthread_mutex_t lock;	/* guards all below */
 	pthread_cond_t begin, end;
-	unsigned round;		/* counts up; members wait for a new one */
-	unsigned n_busy;	/* members still in this round */
+	unsigned round;	 /* counts up; members wait for a new one */
+	unsigned n_busy; /* members still in this round */
 	bool leave;
 	void (*fn)(void *ctx, size_t item, unsigned thread);
 	void *ctx;
@@ -82,7 +82,8 @@ enum hvqz_ret team_new(unsigned n_threads, struct team **out,
 		fault = pthread_create(&one->thread, NULL, member_main, one);
 		if (fault) {
 			team_free(t);
-			return hvqz_fail(err, HVQZ_IO, "thread %u of %u "
+			return hvqz_fail(err, HVQZ_IO,
+					 "thread %u of %u "
 					 "could not be started: %s",
 					 one->number + 1, n_threads,
 					 strerror(fault));

@@ -15,9 +15,8 @@
 #include "sense/factor.h"
 
 #include "base/ckd.h"
+#include "kernels/blas.h"
 
-#include <cblas.h>
-#include <lapacke.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -28,11 +27,6 @@ enum {
 
 #define DAMPING 0.03f		/* DESIGN §4: measured, and flat around it */
 #define MOST_DAMPING 1.0f
-
-void factor_init(void)
-{
-	openblas_set_num_threads(1);
-}
 
 void factor_free(struct factor *f)
 {
@@ -133,9 +127,7 @@ static bool cholesky(struct block b, float damping)
 {
 	for (size_t j = 0; j < b.w; j++)
 		b.c[j * b.n + j] = 1 + damping;
-	/* To LAPACK, which counts down columns, our lower part is an upper. */
-	return LAPACKE_spotrf_work(LAPACK_COL_MAJOR, 'U', (lapack_int)b.w, b.c,
-				   (lapack_int)b.n) == 0;
+	return cholesky_lower(b.w, b.c, b.n);
 }
 
 /*

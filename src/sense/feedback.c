@@ -1,8 +1,9 @@
 /* feedback.c - one GEMM a block, plain sums inside it. */
 #include "sense/feedback.h"
 
+#include "kernels/blas.h"
+
 #include <assert.h>
-#include <cblas.h>
 #include <limits.h>
 
 void feedback_block(const struct factor *f, const float *e, size_t rows,
@@ -14,9 +15,8 @@ void feedback_block(const struct factor *f, const float *e, size_t rows,
 	if (!f->m || b == n || !rows)
 		return;
 	/* t [b-a][rows] += m [b…n][a…b]ᵀ · e [b…n][rows] */
-	cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)(b - a),
-		    (int)rows, (int)(n - b), 1, f->m + b * n + a, (int)n,
-		    e + b * rows, (int)rows, 1, t, (int)rows);
+	gemm_tn(b - a, rows, n - b, (struct mat){f->m + b * n + a, n},
+		(struct mat){e + b * rows, rows}, 1, t, rows);
 }
 
 void feedback_column(const struct factor *f, const float *e, size_t rows,

@@ -10,7 +10,7 @@
  *
  * Everything is by column: e [n][rows], e + k·rows being the errors of channel
  * k; t the same for the targets. Where f->m is NULL both do nothing. The
- * results depend on rows, a and b, but not on the thread (factor_init()).
+ * results depend on rows, a and b, but not on the thread (blas_init()).
  */
 #ifndef SENSE_FEEDBACK_H
 #define SENSE_FEEDBACK_H
