@@ -5,7 +5,7 @@
  *	\s	PCRE2 counts U+180E as white space, Unicode does not
  *	\w	letters, marks, digits, connectors; PCRE2 before 10.43
  *		has letters, numbers and '_'
- *	\p{Han} the script; PCRE2 since 10.40: also what goes with it
+ *	\p{Han}	the script; PCRE2 since 10.40: what goes with it too
  *	\v	a vertical tab; in PCRE2 any line ending
  *	\uHHHH	a character
  *	a{2,3}+	repeats the repetition; in PCRE2 it is possessive
@@ -29,6 +29,8 @@
 	"\\x{3001}-\\x{10ffff}"
 #define WORD "\\p{L}\\p{M}\\p{Nd}\\p{Nl}\\p{Pc}\\x{24b6}-\\x{24e9}" \
 	"\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}"
+/* Oniguruma has these too, but not between brackets. */
+#define WORD_OUTSIDE WORD "\\xb2\\xb3\\xb9\\xbc-\\xbe"
 
 struct translation {
 	const char *p;		/* where we are */
@@ -127,12 +129,12 @@ static enum hvqz_ret put_escape(struct translation *t, bool in_set,
 		put(t, in_set ? NOT_SPACE : "[^" SPACE "]");
 		break;
 	case 'w':
-		put(t, in_set ? WORD : "[" WORD "]");
+		put(t, in_set ? WORD : "[" WORD_OUTSIDE "]");
 		break;
 	case 'W':
 		if (in_set)
 			return refuse(t, 2, "not known inside of brackets");
-		put(t, "[^" WORD "]");
+		put(t, "[^" WORD_OUTSIDE "]");
 		break;
 	case 'p':
 	case 'P':

@@ -2,7 +2,12 @@
  * tokenizer.h - text to token ids and back, as tokenizer.json of a Hugging Face
  * folder says: byte-level BPE (GPT-2, Llama 3, SmolLM, Qwen).
  *
- * Text is bytes: what is not UTF-8 is encoded byte by byte and comes back.
+ * Text is bytes: what is not UTF-8 is encoded byte by byte and comes back. A
+ * file may ask for changes to the text before that: NFC, a space put at the
+ * beginning, white space dropped beside an added token. Then what comes back
+ * is the text so changed.
+ *
+ * A tokenizer never changes once it is there: threads may share it.
  */
 #ifndef LM_TOKENIZER_H
 #define LM_TOKENIZER_H
@@ -28,13 +33,17 @@ uint32_t tokenizer_n_ids(const struct tokenizer *t);
 
 /*
  * The ids of len bytes of text, no special tokens added; those that stand in
- * the text are recognised. The caller frees *ids. Time is O(len log len).
+ * the text are recognised. The caller frees *ids, which may be NULL for none.
+ * Time is O(len log len).
  */
 enum hvqz_ret tokenizer_encode(const struct tokenizer *t, const uint8_t *text,
 			       size_t len, uint32_t **ids, size_t *n_ids,
 			       struct hvqz_err *err);
 
-/* The bytes of n ids; HVQZ_DAMAGED for an id that is not one. */
+/*
+ * The bytes of n ids; HVQZ_DAMAGED for an id that is not one. The caller frees
+ * *text, which may be NULL for none.
+ */
 enum hvqz_ret tokenizer_decode(const struct tokenizer *t, const uint32_t *ids,
 			       size_t n, uint8_t **text, size_t *len,
 			       struct hvqz_err *err);
