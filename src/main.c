@@ -28,8 +28,9 @@ int main(int argc, char **argv)
 	signals_install();
 
 	go = args_parse(&args, argc, argv) == ARGS_RUN;
-	message_setup(args.verbosity, args.no_warn_status);
-	go = go && hardware_settle(&args) && sidecars_load(&args, &sidecars);
+	message_setup(args.common.verbosity, args.common.no_warn_status);
+	go = go && hardware_settle(&args.common) &&
+	     sidecars_load(&args, &sidecars);
 
 	for (size_t i = 0; go && i < args.n_files; i++) {
 		if (signals_stopped(NULL))

@@ -15,8 +15,6 @@
 #include "cli/help.h"
 #include "cli/suffix.h"
 
-#include <getopt.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,15 +28,7 @@ enum {
 	IN_ALL = IN_Z | IN_D | IN_T | IN_L | IN_X,
 };
 
-static const char short_options[] = ":zdtlx:o:cS:kfnT:M:vqQhHV123456789";
-
-static const struct option_row {
-	const char *name;
-	int has_arg;
-	int code;
-	int modes;		/* where it means something */
-	bool (*take)(struct parse *p, int code, const char *arg);
-} table[] = {
+static const struct option_row table[] = {
 	{"encode", no_argument, 'z', IN_ALL, take_mode},
 	{"decode", no_argument, 'd', IN_ALL, take_mode},
 	{"test", no_argument, 't', IN_ALL, take_mode},
@@ -74,102 +64,35 @@ static const struct option_row {
 	{"force", no_argument, 'f', IN_ALL, take_files},
 	{"no-sync", no_argument, OPT_NO_SYNC, IN_ALL, take_files},
 
-	{"threads", required_argument, 'T', IN_ALL, take_talk},
-	{"memory", required_argument, 'M', IN_ALL, take_talk},
-	{"verbose", no_argument, 'v', IN_ALL, take_talk},
-	{"quiet", no_argument, 'q', IN_ALL, take_talk},
-	{"no-warn", no_argument, 'Q', IN_ALL, take_talk},
-	{"progress", required_argument, OPT_PROGRESS, IN_ALL, take_talk},
-
-	{"help", no_argument, 'h', IN_ALL, NULL},
-	{"long-help", no_argument, 'H', IN_ALL, NULL},
-	{"version", no_argument, 'V', IN_ALL, NULL},
+	{NULL, no_argument, '1', IN_ALL, take_coding},
+	{NULL, no_argument, '2', IN_ALL, take_coding},
+	{NULL, no_argument, '3', IN_ALL, take_coding},
+	{NULL, no_argument, '4', IN_ALL, take_coding},
+	{NULL, no_argument, '5', IN_ALL, take_coding},
+	{NULL, no_argument, '6', IN_ALL, take_coding},
+	{NULL, no_argument, '7', IN_ALL, take_coding},
+	{NULL, no_argument, '8', IN_ALL, take_coding},
+	{NULL, no_argument, '9', IN_ALL, take_coding},
 };
 
 enum { N_OPTIONS = sizeof(table) / sizeof(*table) };
 
-static const struct option_row *find_row(int code)
+static size_t row_of(int code)
 {
-	for (size_t i = 0; i < N_OPTIONS; i++)
-		if (table[i].code == code)
-			return &table[i];
-	return NULL;
+	size_t i = 0;
+
+	while (table[i].code != code)
+		i++;
+	return i;
 }
 
-/* Do several long options begin with the word's "--xyz" or "--xyz=…"? */
-static bool is_ambiguous(const char *word)
+/* What is no option is a file; none at all is standard input. */
+static bool take_names(struct args *a, int argc, char **argv, int first)
 {
-	size_t len, n = 0;
-
-	if (strncmp(word, "--", 2) != 0)
-		return false;
-	len = strcspn(word + 2, "=");
-	for (size_t i = 0; i < N_OPTIONS; i++)
-		n += strncmp(table[i].name, word + 2, len) == 0;
-	return n > 1;
-}
-
-/* getopt has met something it does not know. */
-static void complain(int result, const char *word)
-{
-	const struct option_row *row = find_row(optopt);
-
-	if (result == ':' && row && optopt < OPT_FIRST)
-		message_error(NULL, "-%c, --%s needs an argument; "
-			      "try 'hvqz -h'", optopt, row->name);
-	else if (result == ':' && row)
-		message_error(NULL, "--%s needs an argument; try 'hvqz -h'",
-			      row->name);
-	else if (row)		/* --keep=now */
-		message_error(NULL, "--%s takes no argument; try 'hvqz -h'",
-			      row->name);
-	else if (optopt)	/* one letter out of several, perhaps */
-		message_error(NULL, "unknown option '-%c'; try 'hvqz -h'",
-			      optopt);
-	else
-		message_error(NULL, "%s option '%s'; try 'hvqz -h'",
-			      is_ambiguous(word) ? "ambiguous" : "unknown",
-			      word);
-}
-
-/* Walk the options; false when one is refused, *done when one says all. */
-static bool walk(struct parse *p, int argc, char **argv, bool *seen,
-		 bool *done)
-{
-	struct option longs[N_OPTIONS + 1] = {{0}};
-	int code;
-
-	for (size_t i = 0; i < N_OPTIONS; i++)
-		longs[i] = (struct option){table[i].name, table[i].has_arg,
-					   NULL, table[i].code};
-	opterr = 0;
-	while ((code = getopt_long(argc, argv, short_options, longs, NULL)) !=
-	       -1) {
-		const struct option_row *row = find_row(code);
-
-		if (code == '?' || code == ':') {
-			complain(code, argv[optind - 1]);
+	while (first < argc)
+		if (!options_append(&a->files, &a->n_files, argv[first++]))
 			return false;
-		}
-		if (code >= '1' && code <= '9') {
-			take_coding(p, code, NULL);
-			continue;
-		}
-		if (!row->take) {
-			code == 'h' ? help_short() :
-			code == 'H' ? help_long() : help_version();
-			return *done = true;
-		}
-		if (!row->take(p, code, optarg))
-			return false;
-		seen[row - table] = true;
-	}
-	while (optind < argc)
-		if (!take_append(&p->args->files, &p->args->n_files,
-				 argv[optind++]))
-			return false;
-	return p->args->n_files ||
-	       take_append(&p->args->files, &p->args->n_files, "-");
+	return a->n_files || options_append(&a->files, &a->n_files, "-");
 }
 
 /* The parts of the settings in the order that makes sense of them. */
@@ -194,10 +117,9 @@ static void settle_codec(const struct parse *p, struct codec_settings *set)
 
 static bool is_seen(const bool *seen, int code)
 {
-	return seen[find_row(code) - table];
+	return seen[row_of(code)];
 }
 
-/* Standard input gives its bytes once. */
 static bool check_stdin(const struct args *a)
 {
 	size_t n = 0;
@@ -206,8 +128,7 @@ static bool check_stdin(const struct args *a)
 		n += strcmp(a->files[i], "-") == 0;
 	for (size_t i = 0; i < a->n_sidecars; i++)
 		n += strcmp(a->sidecars[i], "-") == 0;
-	return n < 2 || REFUSE("standard input can be read once, and is "
-			       "wanted %zu times", n);
+	return options_check_stdin(n);
 }
 
 /* --lossless leaves nothing to quantize, unless --tensor says otherwise. */
@@ -222,7 +143,7 @@ static bool check_lossless(const struct args *a, const bool *seen)
 	for (size_t i = 0; i < sizeof(lossy) / sizeof(*lossy); i++)
 		if (is_seen(seen, lossy[i]))
 			return REFUSE("--lossless and --%s exclude each other",
-				      find_row(lossy[i])->name);
+				      table[row_of(lossy[i])].name);
 	return true;
 }
 
@@ -239,8 +160,8 @@ static bool check_rate(const struct args *a, const bool *seen)
 			    is_seen(seen, kmeans[k]) && !a->encode.n_rules)
 				return REFUSE("--%s is for the trellis; --%s "
 					      "chooses the k-means body",
-					      find_row(rate[i])->name,
-					      find_row(kmeans[k])->name);
+					      table[row_of(rate[i])].name,
+					      table[row_of(kmeans[k])].name);
 	return true;
 }
 
@@ -289,17 +210,24 @@ static void mode_of_name(struct args *a, const char *argv0)
 enum args_result args_parse(struct args *args, int argc, char **argv)
 {
 	struct parse p = {.args = args, .outliers = -1, .effort = 5};
-	bool seen[N_OPTIONS] = {false}, done = false;
+	bool seen[N_OPTIONS] = {false};
+	const struct option_group groups[] = {
+		{table, N_OPTIONS, &p, seen},
+		common_args_group(&args->common),
+	};
+	enum args_result result;
+	int first;
 
 	*args = (struct args){
 		.suffix = SUFFIX_DEFAULT,
 		.encode.rate = QUALITY_DEFAULT,
 	};
 	mode_of_name(args, argv[0]);
-	if (!walk(&p, argc, argv, seen, &done))
+	result = options_walk(groups, 2, &help_hvqz, argc, argv, &first);
+	if (result != ARGS_RUN)
+		return result;
+	if (!take_names(args, argc, argv, first))
 		return ARGS_BAD;
-	if (done)
-		return ARGS_DONE;
 	/* -c that only the program's name has said gives way to -o. */
 	if (args->output && !is_seen(seen, 'c'))
 		args->to_stdout = false;

@@ -7,6 +7,7 @@
 #ifndef CLI_ARGS_H
 #define CLI_ARGS_H
 
+#include "cli/common_args.h"
 #include "job/job.h"
 
 #include <stdbool.h>
@@ -21,13 +22,8 @@ enum mode {
 	MODE_EXTRACT,
 };
 
-enum progress_mode {
-	PROGRESS_AUTO,		/* a line when stderr is a terminal */
-	PROGRESS_PLAIN,		/* one plain line a second */
-	PROGRESS_NONE,
-};
-
 struct args {
+	struct common_args common;
 	enum mode mode;
 	const char *mode_option;	/* "-d": for messages */
 
@@ -38,14 +34,6 @@ struct args {
 	bool remove;			/* --rm */
 	bool no_sync;			/* --no-sync */
 
-	bool has_threads;		/* -T was given */
-	unsigned threads;		/* 0: not settled yet */
-	bool has_memory;		/* -M was given */
-	uint64_t memory;		/* 0: no limit */
-
-	int verbosity;			/* as message_setup() */
-	bool no_warn_status;		/* -Q */
-	enum progress_mode progress;
 	bool json;
 
 	struct encode_options encode;	/* rules owned; sens is not set */
@@ -56,12 +44,6 @@ struct args {
 
 	const char **files;		/* owned; at least one; "-" is stdin */
 	size_t n_files;
-};
-
-enum args_result {
-	ARGS_RUN,		/* there is work */
-	ARGS_DONE,		/* -h, -H or -V has been answered */
-	ARGS_BAD,		/* an error message has been printed */
 };
 
 /* The strings stay argv's. args_free() in every case. */

@@ -10,35 +10,10 @@
 
 #include "cli/args_take.h"
 
-#include "cli/hardware.h"
 #include "cli/number.h"
 #include "cli/suffix.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-/* Room for one more element behind the n that *list has. */
-static bool grow(void *list, size_t n, size_t size)
-{
-	void *p, **at = list;
-
-	/* Doubles at every power of two. */
-	if (n & (n - 1))
-		return true;
-	p = realloc(*at, (n ? 2 * n : 1) * size);
-	if (!p)
-		return REFUSE("out of memory");
-	*at = p;
-	return true;
-}
-
-bool take_append(const char ***list, size_t *n, const char *text)
-{
-	if (!grow(list, *n, sizeof(**list)))
-		return false;
-	(*list)[(*n)++] = text;
-	return true;
-}
 
 static bool take_rows(struct extract_options *x, const char *text)
 {
@@ -81,8 +56,9 @@ static bool set_mode(struct args *a, enum mode mode, const char *option)
 	return true;
 }
 
-bool take_mode(struct parse *p, int code, const char *arg)
+bool take_mode(void *ctx, int code, const char *arg)
 {
+	const struct parse *p = ctx;
 	struct args *a = p->args;
 
 	switch (code) {
@@ -96,8 +72,8 @@ bool take_mode(struct parse *p, int code, const char *arg)
 		return set_mode(a, MODE_LIST, "-l");
 	case 'x':
 		set_mode(a, MODE_EXTRACT, "-x");
-		return take_append(&a->extract.globs, &a->extract.n_globs,
-				   arg);
+		return options_append(&a->extract.globs, &a->extract.n_globs,
+				      arg);
 	case 'n':
 		return a->encode.dry_run = true;
 	case OPT_JSON:
@@ -119,7 +95,7 @@ static bool take_tensor_rule(struct encode_options *e, const char *text)
 	struct tensor_rule rule = {0};
 	struct hvqz_err err = {0};
 
-	if (!grow(&e->rules, e->n_rules, sizeof(*e->rules)))
+	if (!options_grow(&e->rules, e->n_rules, sizeof(*e->rules)))
 		return false;
 	if (rule_parse(text, &rule, &err) != HVQZ_OK) {
 		rule_free(&rule);
@@ -157,8 +133,9 @@ static bool take_rate(struct parse *p, int code, const char *arg)
 		      arg, way[i].min, way[i].max);
 }
 
-bool take_coding(struct parse *p, int code, const char *arg)
+bool take_coding(void *ctx, int code, const char *arg)
 {
+	struct parse *p = ctx;
 	struct args *a = p->args;
 	uint64_t n = 0;
 
@@ -195,7 +172,7 @@ bool take_coding(struct parse *p, int code, const char *arg)
 		       REFUSE("--outliers: '%s' is not a share from 0 to 0.5",
 			      arg);
 	case OPT_SIDECAR:
-		return take_append(&a->sidecars, &a->n_sidecars, arg);
+		return options_append(&a->sidecars, &a->n_sidecars, arg);
 	case OPT_TENSOR:
 		return take_tensor_rule(&a->encode, arg);
 	case OPT_CHUNK:
@@ -213,17 +190,14 @@ bool take_coding(struct parse *p, int code, const char *arg)
 	}
 }
 
-bool take_files(struct parse *p, int code, const char *arg)
+bool take_files(void *ctx, int code, const char *arg)
 {
+	const struct parse *p = ctx;
 	struct args *a = p->args;
 
 	switch (code) {
 	case 'o':
-		if (a->output)
-			return REFUSE("two outputs: -o %s and -o %s",
-				      a->output, arg);
-		a->output = arg;
-		return *arg || REFUSE("-o: the name is empty");
+		return common_take_output(&a->output, arg);
 	case 'c':
 		return a->to_stdout = true;
 	case 'S':
@@ -238,50 +212,5 @@ bool take_files(struct parse *p, int code, const char *arg)
 	default:		/* 'k', OPT_RM */
 		a->remove = code == OPT_RM;
 		return true;
-	}
-}
-
-static bool take_progress(struct args *a, const char *arg)
-{
-	if (strcmp(arg, "auto") == 0)
-		a->progress = PROGRESS_AUTO;
-	else if (strcmp(arg, "plain") == 0)
-		a->progress = PROGRESS_PLAIN;
-	else if (strcmp(arg, "none") == 0)
-		a->progress = PROGRESS_NONE;
-	else
-		return REFUSE("--progress: '%s' is not auto, plain or none",
-			      arg);
-	return true;
-}
-
-bool take_talk(struct parse *p, int code, const char *arg)
-{
-	struct args *a = p->args;
-	uint64_t n = 0;
-
-	switch (code) {
-	case 'T':
-		if (!number_parse(arg, 0, HARDWARE_MAX_THREADS, &n))
-			return REFUSE("-T: '%s' is not a number of threads "
-				      "from 0 to %d", arg,
-				      HARDWARE_MAX_THREADS);
-		a->has_threads = true;
-		a->threads = (unsigned)n;
-		return true;
-	case 'M':
-		a->has_memory = true;
-		return number_size(arg, 0, UINT64_MAX, &a->memory) ||
-		       REFUSE("-M: '%s' is not a size such as 400M", arg);
-	case 'v':
-		a->verbosity = a->verbosity < 0 ? 1 : a->verbosity + 1;
-		return true;
-	case 'q':
-		a->verbosity = a->verbosity > 0 ? -1 : a->verbosity - 1;
-		return true;
-	case 'Q':
-		return a->no_warn_status = true;
-	default:		/* OPT_PROGRESS */
-		return take_progress(a, arg);
 	}
 }

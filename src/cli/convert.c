@@ -147,7 +147,7 @@ static bool work(struct task *t, struct sink *out)
 	double began = progress_clock();
 	enum hvqz_ret ret;
 
-	progress_begin(a->progress, t->in.name,
+	progress_begin(a->common.progress, t->in.name, PROGRESS_BYTES,
 		       a->mode == MODE_EXTRACT ? SOURCE_SIZE_UNKNOWN
 					       : t->in.src.size);
 	ret = run(t, out, &err);
@@ -178,7 +178,7 @@ static void work_to_output(struct task *t)
 		goto out;
 	if (!work(t, &t->out.sink))
 		out_discard(&t->out);
-	else if (out_commit(&t->out, &t->in) && a->remove)
+	else if (out_commit(&t->out) && a->remove)
 		in_remove(&t->in);
 out:
 	free(name);
@@ -194,8 +194,8 @@ void convert_file(const struct args *args, struct sens_table *sens,
 			 (args->mode == MODE_EXTRACT ? 0 : IN_SEQUENTIAL)))
 		return;
 	t.env = (struct job_env){
-		.n_threads = args->threads,
-		.memory_limit = args->memory,
+		.n_threads = args->common.threads,
+		.memory_limit = args->common.memory,
 		.notes = {message_note, (void *)t.in.name},
 		.progress = progress_update,
 		.stopped = signals_stopped,

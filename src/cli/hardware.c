@@ -5,7 +5,7 @@
 
 #include "cli/hardware.h"
 
-#include "cli/args.h"
+#include "cli/common_args.h"
 #include "cli/message.h"
 #include "cli/number.h"
 
@@ -39,7 +39,7 @@ static unsigned cores_allowed(void)
 	return online > 0 ? (unsigned)online : 1;
 }
 
-bool hardware_settle(struct args *args)
+bool hardware_settle(struct common_args *c)
 {
 	const char *threads = getenv("HVQZ_THREADS");
 	const char *memory = getenv("HVQZ_MEMLIMIT");
@@ -52,19 +52,19 @@ bool hardware_settle(struct args *args)
 			      HARDWARE_MAX_THREADS);
 		return false;
 	}
-	if (!args->has_threads)
-		args->threads = (unsigned)n;
+	if (!c->has_threads)
+		c->threads = (unsigned)n;
 	n = 0;
 	if (memory && *memory && !number_size(memory, 0, UINT64_MAX, &n)) {
 		message_error(NULL, "the environment's HVQZ_MEMLIMIT is '%s', "
 			      "not a size such as 400M", memory);
 		return false;
 	}
-	if (!args->has_memory)
-		args->memory = n;
-	if (!args->threads)
-		args->threads = cores_allowed();
-	if (args->threads > HARDWARE_MAX_THREADS)
-		args->threads = HARDWARE_MAX_THREADS;
+	if (!c->has_memory)
+		c->memory = n;
+	if (!c->threads)
+		c->threads = cores_allowed();
+	if (c->threads > HARDWARE_MAX_THREADS)
+		c->threads = HARDWARE_MAX_THREADS;
 	return true;
 }

@@ -9,15 +9,15 @@
 
 #include <stdbool.h>
 
-struct args;
+struct common_args;
 
 enum { HARDWARE_MAX_THREADS = 1024 };
 
 /*
- * Settle args->threads and args->memory: option, else HVQZ_THREADS and
+ * Settle c->threads and c->memory: option, else HVQZ_THREADS and
  * HVQZ_MEMLIMIT, else all cores this process may use and no limit. False (and
  * an error message) when the environment holds nonsense.
  */
-bool hardware_settle(struct args *args);
+bool hardware_settle(struct common_args *c);
 
 #endif

@@ -1,14 +1,11 @@
-/*
- * help.c - what -h, -H and -V print.
- *
- * The short help has what one needs daily; the long one has every option. The
- * manual page hvqz(1) explains.
- */
+/* help.c - what -h, -H and -V print. */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
 
 #include "cli/help.h"
+
+#include "cli/message.h"
 
 #include <stdio.h>
 
@@ -16,96 +13,14 @@
 #define PACKAGE_VERSION "unknown version"
 #endif
 
-static const char usage[] =
-	"Usage: hvqz [OPTION]... [FILE]...\n"
-	"Compress the weights of a language model into FILE.hvqz, and back.\n"
-	"Without FILE, or when it is -, from standard input to standard "
-	"output.\n\n";
-
-static const char short_options[] =
-	"  -z            encode (the default)\n"
-	"  -d            decode\n"
-	"  -t            test, write nothing\n"
-	"  -l            list; -lv every tensor\n"
-	"  -x GLOB       extract the tensors GLOB matches\n"
-	"  -o FILE       write to FILE\n"
-	"  -c            write to standard output\n"
-	"  -f            overwrite; allow a terminal\n"
-	"  --lossless    lose nothing at all\n"
-	"  --bpp R       aim at a file of R bits a parameter\n"
-	"  --quality Q   0 to 20, default 5; a point is half a bit a parameter\n"
-	"  --sidecar F   the weights' sensitivities: better at the same size\n"
+static const char common_brief[] =
 	"  -T N          threads; 0, the default, is one a core\n"
 	"  -v            say more; -vv still more\n"
 	"  -q            say less\n"
 	"  -H            the long help, with every option\n"
 	"  -V            the version\n";
 
-static const char modes[] =
-	"Modes (the last one given wins):\n"
-	"  -z, --encode           encode; the default\n"
-	"  -d, --decode           decode; the default as unhvqz and (with -c) "
-	"hvqzcat\n"
-	"  -t, --test             decode, check every hash, write nothing\n"
-	"  -l, --list             list; with -v every tensor\n"
-	"      --json             with -l: one JSON object a line\n"
-	"  -x, --extract GLOB     tensors whose names match, as safetensors; "
-	"repeatable\n"
-	"      --rows A:B         with -x: only the rows from A up to B-1\n"
-	"  -n, --dry-run          with -z: plan, report, write nothing\n";
-
-static const char coding[] =
-	"\nEncoding:\n"
-	"      --quality Q        0 to 20, default 5: transparent; a point is "
-	"half a\n"
-	"                         bit a parameter and half the loss\n"
-	"      --bpp R            aim at a whole file of R bits a parameter\n"
-	"      --kl X             aim at a KL divergence of X nats a token; "
-	"needs row\n"
-	"                         sensitivities\n"
-	"      --preset mid|high  the k-means body with the published settings: "
-	"b=4,\n"
-	"                         rho=1.5% or b=2, rho=2%\n"
-	"      --faithful         HAS-VQ exactly as published\n"
-	"      --lossless         restore the file byte for byte\n"
-	"      --centroids K      codebook entries, 2 to 16384\n"
-	"      --block B          weights a codebook entry stands for: 1, 2, 4 "
-	"or 8\n"
-	"      --outliers RHO     share of exact weights, 0 to 0.5 (or 1.5%)\n"
-	"  -1 ... -9              effort of the encoder; default -5\n"
-	"      --sidecar FILE     sensitivities; repeatable, the later one's "
-	"entries win\n"
-	"      --tensor GLOB=SETTING\n"
-	"                         settings for some tensors; the first match "
-	"wins:\n"
-	"                         lossless raw trellis q=Q kmeans mid high "
-	"faithful k=N\n"
-	"                         b=N rho=X\n"
-	"      --chunk SIZE       parameters a chunk, with K or M for 1024s; "
-	"default 4M\n"
-	"      --no-verify        do not decode each chunk right after "
-	"encoding it\n"
-	"      --verify           do (the default)\n";
-
-static const char decoding[] =
-	"\nDecoding:\n"
-	"      --dtype TYPE       restore lossy tensors as source (default), "
-	"f16, bf16\n"
-	"                         or f32\n"
-	"      --to FORMAT        format to restore: safetensors\n";
-
-static const char files[] =
-	"\nFiles:\n"
-	"  -o, --output FILE      write to FILE; - is standard output\n"
-	"  -c, --stdout           write to standard output\n"
-	"  -S, --suffix .SUF      suffix instead of .hvqz\n"
-	"  -k, --keep             keep the source (the default)\n"
-	"      --rm               remove the source once the result is safe on "
-	"disk\n"
-	"  -f, --force            overwrite; allow binary data on a terminal\n"
-	"      --no-sync          do not wait for the disk\n";
-
-static const char talk[] =
+static const char common_options[] =
 	"\nResources and messages:\n"
 	"  -T, --threads N        0 (the default): all cores this process may "
 	"use\n"
@@ -121,23 +36,19 @@ static const char talk[] =
 	"\nExit status: 0 good, 1 an error, 2 only warnings.\n"
 	"Environment: HVQZ_THREADS and HVQZ_MEMLIMIT stand for -T and -M.\n";
 
-void help_short(void)
+void help_answer(const struct help *help, int code)
 {
-	fputs(usage, stdout);
-	fputs(short_options, stdout);
-}
-
-void help_long(void)
-{
-	fputs(usage, stdout);
-	fputs(modes, stdout);
-	fputs(coding, stdout);
-	fputs(decoding, stdout);
-	fputs(files, stdout);
-	fputs(talk, stdout);
-}
-
-void help_version(void)
-{
-	puts("hvqz " PACKAGE_VERSION);
+	if (code == 'V') {
+		printf("%s " PACKAGE_VERSION "\n", message_program);
+		return;
+	}
+	fputs(help->usage, stdout);
+	if (code == 'h') {
+		fputs(help->brief, stdout);
+		fputs(common_brief, stdout);
+		return;
+	}
+	for (const char *const *s = help->sections; *s; s++)
+		fputs(*s, stdout);
+	fputs(common_options, stdout);
 }

@@ -301,7 +301,7 @@ void list_file(const struct args *args, const char *path,
 	       struct list_sum *sum)
 {
 	struct job_env env = {
-		.n_threads = args->threads,
+		.n_threads = args->common.threads,
 		.stopped = signals_stopped,
 	};
 	struct listing l = {0};
@@ -314,8 +314,8 @@ void list_file(const struct args *args, const char *path,
 	if (job_list(&env, &in.src, &l, &err) != HVQZ_OK)
 		message_err(in.name, &err);
 	else if (args->json)
-		list_json(in.name, &l, args->verbosity > 0);
-	else if (args->verbosity > 0)
+		list_json(in.name, &l, args->common.verbosity > 0);
+	else if (args->common.verbosity > 0)
 		print_page(in.name, &l, sum->n_files++ == 0);
 	else
 		add_summary(sum, in.name, &l);

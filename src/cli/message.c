@@ -11,6 +11,8 @@
 /* A path (4096 bytes) and a sentence (struct hvqz_err) fit. */
 enum { MESSAGE_LEN = 6000 };
 
+const char *message_program = "hvqz";
+
 static struct {
 	pthread_mutex_t lock;	/* over all below, and over stderr */
 	int verbosity;
@@ -44,9 +46,10 @@ static void say(const char *file, const char *fmt, va_list ap)
 	int n;
 
 	if (file)
-		n = snprintf(text, sizeof(text), "hvqz: %.4200s: ", file);
+		n = snprintf(text, sizeof(text), "%.40s: %.4200s: ",
+			     message_program, file);
 	else
-		n = snprintf(text, sizeof(text), "hvqz: ");
+		n = snprintf(text, sizeof(text), "%.40s: ", message_program);
 	vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, ap);
 	put_line(text, "\n");
 }

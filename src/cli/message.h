@@ -19,6 +19,9 @@ enum {
 	EXIT_WARNING = 2,
 };
 
+/* What messages begin with: the program's name. Set before all else. */
+extern const char *message_program;
+
 /*
  * verbosity: -2 says nothing, -1 errors, 0 warnings too, 1 and 2 the -v lines.
  * no_warn_status: warnings alone leave the exit status 0 (-Q).
@@ -26,7 +29,7 @@ enum {
 void message_setup(int verbosity, bool no_warn_status);
 
 /*
- * "hvqz: FILE: sentence"; file may be NULL for a message about no file. An
+ * "PROGRAM: FILE: sentence"; file may be NULL for a message about no file. An
  * error or warning that -q hides still counts for the exit status.
  */
 void message_error(const char *file, const char *fmt, ...)
@@ -38,7 +41,7 @@ void message_info(int level, const char *file, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /*
- * A library error: "hvqz: FILE: tensor 'x': sentence". HVQZ_STOPPED is not
+ * A library error: "PROGRAM: FILE: tensor 'x': sentence". HVQZ_STOPPED is not
  * an error of the file and prints nothing.
  */
 void message_err(const char *file, const struct hvqz_err *err);

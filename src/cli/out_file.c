@@ -18,10 +18,18 @@
 /* Short and fixed: target's own name may already be as long as they get. */
 static const char temp_name[] = ".hvqz-XXXXXX";
 
-static bool same_file(const struct stat *a, const struct stat *b)
+/* The file that messages are about. */
+static const char *about(const struct out_file *out)
 {
-	return S_ISREG(a->st_mode) && a->st_dev == b->st_dev &&
-	       a->st_ino == b->st_ino;
+	return out->in ? out->in->name : NULL;
+}
+
+/* Is st the file that the output is made of? */
+static bool is_input(const struct out_file *out, const struct stat *st)
+{
+	return out->in && S_ISREG(st->st_mode) &&
+	       st->st_dev == out->in->st.st_dev &&
+	       st->st_ino == out->in->st.st_ino;
 }
 
 /* "dir/" of path with its slash, or "", followed by leaf; allocated. */
@@ -40,16 +48,16 @@ static char *beside(const char *path, const char *leaf)
 }
 
 /* The open descriptor, written as it is: a pipe, a device, a terminal. */
-static bool use_directly(struct out_file *out, const struct in_file *in)
+static bool use_directly(struct out_file *out)
 {
 	struct stat st;
 
-	if (fstat(out->fd, &st) == 0 && same_file(&st, &in->st)) {
-		message_error(in->name, "the output is the input");
+	if (fstat(out->fd, &st) == 0 && is_input(out, &st)) {
+		message_error(about(out), "the output is the input");
 		return false;
 	}
 	if (isatty(out->fd) && !(out->flags & OUT_FORCE)) {
-		message_error(in->name, "%s is a terminal, and the output is "
+		message_error(about(out), "%s is a terminal, and the output is "
 			      "not text; -o FILE, a redirection or -f",
 			      out->name);
 		return false;
@@ -58,30 +66,30 @@ static bool use_directly(struct out_file *out, const struct in_file *in)
 	return true;
 }
 
-static bool open_device(struct out_file *out, const struct in_file *in)
+static bool open_device(struct out_file *out)
 {
 	do {
 		out->fd = open(out->name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	} while (out->fd < 0 && errno == EINTR && !signals_stopped(NULL));
 	if (out->fd < 0) {
 		if (errno != EINTR)
-			message_error(in->name, "cannot write %s: %s",
+			message_error(about(out), "cannot write %s: %s",
 				      out->name, strerror(errno));
 		return false;
 	}
-	if (use_directly(out, in))
+	if (use_directly(out))
 		return true;
 	close(out->fd);
 	return false;
 }
 
-static bool open_temp(struct out_file *out, const struct in_file *in)
+static bool open_temp(struct out_file *out)
 {
 	out->temp = out->target ? beside(out->target, temp_name) : NULL;
 	if (out->temp)
 		out->fd = mkostemp(out->temp, O_CLOEXEC);
 	if (!out->temp || out->fd < 0) {
-		message_error(in->name, "cannot write %s: %s", out->name,
+		message_error(about(out), "cannot write %s: %s", out->name,
 			      strerror(errno));
 		free(out->temp);
 		free(out->target);
@@ -98,40 +106,41 @@ bool out_open(struct out_file *out, const char *path,
 	bool force = flags & OUT_FORCE;
 	struct stat st;
 
-	*out = (struct out_file){.name = path, .flags = flags, .fd = -1};
+	*out = (struct out_file){
+		.name = path, .in = in, .flags = flags, .fd = -1};
 	if (!path) {
 		out->name = "(stdout)";
 		out->fd = STDOUT_FILENO;
-		return use_directly(out, in);
+		return use_directly(out);
 	}
 	if (stat(path, &st) < 0) {
 		if (lstat(path, &st) == 0) {
-			message_error(in->name, "%s is a symbolic link that "
+			message_error(about(out), "%s is a symbolic link that "
 				      "leads nowhere", path);
 			return false;
 		}
 		out->target = strdup(path);
-		return open_temp(out, in);
+		return open_temp(out);
 	}
 	if (S_ISDIR(st.st_mode)) {
-		message_error(in->name, "%s is a directory; -o wants a file",
+		message_error(about(out), "%s is a directory; -o wants a file",
 			      path);
 		return false;
 	}
 	if (!S_ISREG(st.st_mode))
-		return open_device(out, in);
-	if (same_file(&st, &in->st)) {
-		message_error(in->name, "the output %s is the input", path);
+		return open_device(out);
+	if (is_input(out, &st)) {
+		message_error(about(out), "the output %s is the input", path);
 		return false;
 	}
 	if (!force) {
-		message_error(in->name, "%s exists already; -f replaces it",
+		message_error(about(out), "%s exists already; -f replaces it",
 			      path);
 		return false;
 	}
 	/* What a link points to is replaced, the link itself stays. */
 	out->target = realpath(path, NULL);
-	return open_temp(out, in);
+	return open_temp(out);
 }
 
 /*
@@ -143,7 +152,7 @@ static void copy_attributes(int fd, const struct in_file *in)
 	mode_t mode = 0666, mask;
 	struct timespec times[2];
 
-	if (!in->path || !in->regular) {
+	if (!in || !in->path || !in->regular) {
 		mask = umask(0);
 		umask(mask);
 		if (fchmod(fd, mode & ~mask) < 0) {
@@ -212,7 +221,7 @@ static bool give_name(const char *temp, const char *target, bool replace)
 	return rename(temp, target) == 0;
 }
 
-bool out_commit(struct out_file *out, const struct in_file *in)
+bool out_commit(struct out_file *out)
 {
 	bool wait = !(out->flags & OUT_NO_SYNC), good = true;
 	int saved;
@@ -221,11 +230,11 @@ bool out_commit(struct out_file *out, const struct in_file *in)
 		if (out->fd != STDOUT_FILENO)
 			good = close(out->fd) == 0;
 		if (!good)
-			message_error(in->name, "cannot write %s: %s",
+			message_error(about(out), "cannot write %s: %s",
 				      out->name, strerror(errno));
 		return good;
 	}
-	copy_attributes(out->fd, in);
+	copy_attributes(out->fd, out->in);
 	good = !wait || sync_fd(out->fd);
 	saved = errno;
 	if (close(out->fd) < 0 && good) {
@@ -244,7 +253,7 @@ bool out_commit(struct out_file *out, const struct in_file *in)
 		saved = errno;
 	}
 	if (!good)
-		message_error(in->name, "cannot write %s: %s", out->name,
+		message_error(about(out), "cannot write %s: %s", out->name,
 			      strerror(saved));
 	free(out->temp);
 	free(out->target);

@@ -20,6 +20,7 @@ enum out_flags {
 
 struct out_file {
 	const char *name;	/* for messages */
+	const struct in_file *in;	/* what it is made of, or NULL */
 	unsigned flags;
 	int fd;
 	char *target;		/* NULL: nothing to rename; owned */
@@ -29,19 +30,20 @@ struct out_file {
 };
 
 /*
- * Open path (NULL: standard output) for what will be made of in. Refused: an
- * existing file without OUT_FORCE, the input itself, a directory, a terminal
- * without OUT_FORCE. *out must not move until commit or discard.
+ * Open path (NULL: standard output) for what will be made of in; NULL: it is
+ * not made of one file. Refused: an existing file without OUT_FORCE, the input
+ * itself, a directory, a terminal without OUT_FORCE. Neither *out nor *in must
+ * move until commit or discard.
  */
 bool out_open(struct out_file *out, const char *path,
 	      const struct in_file *in, unsigned flags);
 
 /*
- * All was written: give the file in's mode, owner and times, make it safe on
- * disk and give it its name. False: error message, nothing left behind.
- * Either way *out is released.
+ * All was written: give the file the input's mode, owner and times, make it
+ * safe on disk and give it its name. False: error message, nothing left
+ * behind. Either way *out is released.
  */
-bool out_commit(struct out_file *out, const struct in_file *in);
+bool out_commit(struct out_file *out);
 
 /* Leave no trace (of a file; what a pipe has got it has got). */
 void out_discard(struct out_file *out);

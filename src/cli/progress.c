@@ -26,6 +26,7 @@ static struct {
 	enum progress_mode mode;
 	bool terminal;
 	const char *file;
+	enum progress_unit unit;
 	uint64_t total, in, out;
 	char tensor[200];
 	double began, said;
@@ -42,31 +43,45 @@ double progress_clock(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+/* How much, for people. */
+static const char *amount(uint64_t n, char *buf)
+{
+	return now.unit == PROGRESS_BYTES ? text_bytes(n, buf)
+					  : text_number(n, buf);
+}
+
 /* Under the lock: the line's text. */
 static void describe(char *to, size_t len, double at)
 {
+	bool bytes = now.unit == PROGRESS_BYTES;
+	const char *unit = bytes ? "" : " tokens";
 	double seconds = at - now.began;
 	double rate = seconds > 0 ? (double)now.in / seconds : 0;
 	char in[TEXT_LEN], total[TEXT_LEN], left[TEXT_LEN];
 	int n;
 
 	if (now.total == SOURCE_SIZE_UNKNOWN || !now.total)
-		n = snprintf(to, len, "%.80s: %s in", now.file,
-			     text_bytes(now.in, in));
+		n = snprintf(to, len, "%.80s: %s%s in", now.file,
+			     amount(now.in, in), unit);
 	else
-		n = snprintf(to, len, "%.80s: %3.0f %%, %s of %s", now.file,
+		n = snprintf(to, len, "%.80s: %3.0f %%, %s of %s%s", now.file,
 			     100.0 * (double)now.in / (double)now.total,
-			     text_bytes(now.in, in),
-			     text_bytes(now.total, total));
+			     amount(now.in, in), amount(now.total, total),
+			     unit);
 	if (!now.in) {
 		/* No rate yet; the first chunk may take its time. */
-		snprintf(to + n, len - (size_t)n, ", at the first chunk");
+		snprintf(to + n, len - (size_t)n, ", at the first %s",
+			 bytes ? "chunk" : "sequence");
 		return;
 	}
-	if (now.out)
+	if (now.out && bytes)
 		n += snprintf(to + n, len - (size_t)n, ", %s out",
 			      text_bytes(now.out, in));
-	n += snprintf(to + n, len - (size_t)n, ", %.1f MB/s", rate / 1e6);
+	if (bytes)
+		n += snprintf(to + n, len - (size_t)n, ", %.1f MB/s",
+			      rate / 1e6);
+	else
+		n += snprintf(to + n, len - (size_t)n, ", %.0f tok/s", rate);
 	if (now.total != SOURCE_SIZE_UNKNOWN && now.total > now.in)
 		n += snprintf(to + n, len - (size_t)n, ", %s left",
 			      text_duration((double)(now.total - now.in) /
@@ -91,8 +106,8 @@ static void tick(void)
 	double at = progress_clock();
 	bool asked = signals_take_usr1();
 	bool redraw = now.mode == PROGRESS_AUTO && now.terminal;
-	char line[512] = "hvqz: ";
-	size_t head = redraw ? 0 : strlen(line);
+	char line[512] = "";
+	size_t head = 0;
 
 	/* A job of less than a second needs no line. */
 	if (!asked && (now.mode == PROGRESS_NONE ||
@@ -101,6 +116,9 @@ static void tick(void)
 		       (!redraw && at - now.said < 1)))
 		return;
 	now.said = at;
+	if (!redraw)
+		head = (size_t)snprintf(line, sizeof(line), "%.40s: ",
+					message_program);
 	describe(line + head, sizeof(line) - head, at);
 	text_mask(line);
 	if (redraw)
@@ -130,13 +148,14 @@ static void *run(void *arg)
 }
 
 void progress_begin(enum progress_mode mode, const char *file,
-		    uint64_t total)
+		    enum progress_unit unit, uint64_t total)
 {
 	pthread_condattr_t attr;
 	sigset_t all, old;
 
 	now.mode = mode;
 	now.file = file;
+	now.unit = unit;
 	now.total = total;
 	now.in = now.out = 0;
 	now.tensor[0] = '\0';

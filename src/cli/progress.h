@@ -7,13 +7,25 @@
 #ifndef CLI_PROGRESS_H
 #define CLI_PROGRESS_H
 
-#include "cli/args.h"
+#include "stream/source.h"
 
 #include <stdint.h>
 
-/* total: bytes that will come in, or SOURCE_SIZE_UNKNOWN. */
+enum progress_mode {
+	PROGRESS_AUTO,		/* a line when stderr is a terminal */
+	PROGRESS_PLAIN,		/* one plain line a second */
+	PROGRESS_NONE,
+};
+
+/* What is counted. */
+enum progress_unit {
+	PROGRESS_BYTES,
+	PROGRESS_TOKENS,
+};
+
+/* total: how much will come in, or SOURCE_SIZE_UNKNOWN. */
 void progress_begin(enum progress_mode mode, const char *file,
-		    uint64_t total);
+		    enum progress_unit unit, uint64_t total);
 
 /* For struct job_env; ctx is unused. */
 void progress_update(void *ctx, uint64_t in, uint64_t out,

@@ -70,7 +70,7 @@ void report_done(const struct args *args, const char *file,
 	message_info(2, file, "%s tensors in %s chunks, %u threads, planned "
 		     "memory %s",
 		     text_number(rep->n_tensors, in),
-		     text_number(rep->n_chunks, out), args->threads,
+		     text_number(rep->n_chunks, out), args->common.threads,
 		     text_memory(rep->memory, rate));
 }
 
@@ -82,13 +82,13 @@ void report_plan(const struct args *args, const char *file,
 	char chunks[TEXT_LEN], memory[TEXT_LEN], masked[4200];
 
 	snprintf(masked, sizeof(masked), "%.4190s", file);
-	printf("%s: %s -> about %s bytes, %.3f bpp; %s parameters, %s tensors (%s lossy), %s "
-	       "chunks; %u threads, planned memory %s\n",
+	printf("%s: %s -> about %s bytes, %.3f bpp; %s parameters, %s tensors "
+	       "(%s lossy), %s chunks; %u threads, planned memory %s\n",
 	       text_mask(masked), text_number(rep->in_bytes, bytes),
 	       text_number(rep->out_bytes, about), report_bpp(rep),
 	       text_number(rep->n_params, params),
 	       text_number(rep->n_tensors, tensors),
 	       text_number(rep->n_lossy, lossy),
-	       text_number(rep->n_chunks, chunks), args->threads,
+	       text_number(rep->n_chunks, chunks), args->common.threads,
 	       text_memory(rep->memory, memory));
 }
