@@ -34,9 +34,8 @@ enum hvqz_ret job_sense_plan(const struct job_env *env,
 			  sense_pass_memory(m, opt, threads),
 	};
 	return job_check_memory(env, rep->memory,
-				opt->full ?
-					"--block, fewer threads or --diag" :
-					"fewer threads or a shorter context",
+				opt->full ? "--block or --diag"
+					  : "shorter sequences (-c)",
 				err);
 }
 
