@@ -423,6 +423,7 @@ enum hvqz_ret sidecar_own_read(struct source *src, struct sens_table *t,
 	for (size_t i = 0; i < t->n; i++) {
 		TRY_OUT(apply_scale(&o.weights[i], &t->v[i], err));
 		TRY_OUT(make_scale(&o.weights[i], &t->v[i], err));
+		t->v[i].full.n_tokens = t->n_tokens;
 	}
 out:
 	for (size_t i = 0; o.weights && i < t->n; i++)

@@ -81,19 +81,20 @@ static void allot(struct lm_hessian *h, float *mem, size_t *len)
 	*len += hessian_len(h->n, h->block);
 }
 
-/* Floats of all Hessians. */
+/* Floats of all Hessians; s->in NULL: only counted. */
 static size_t place(struct sense_sums *s, const struct sense_options *opt,
 		    float *mem)
 {
 	const struct lm_config *c = &s->model->conf;
-	struct lm_hessian none;
 	size_t len = 0;
 
 	for (size_t i = 0; i < c->n_layers * SENSE_N_INPUTS; i++) {
-		struct lm_hessian *h = s->in ? &s->in[i] : &none;
+		struct lm_hessian h = kept(opt,
+					   width_of(c, i % SENSE_N_INPUTS));
 
-		*h = kept(opt, width_of(c, i % SENSE_N_INPUTS));
-		allot(h, mem, &len);
+		allot(&h, mem, &len);
+		if (s->in)
+			s->in[i] = h;
 	}
 	s->head = s->embed = kept(opt, c->d_model);
 	allot(&s->head, mem, &len);

@@ -28,12 +28,14 @@ struct factor {
 };
 
 /*
- * From the full H where it can be read, damped to H + δ·diag(H), δ = 0.03 or
- * as many times twice that as it takes; else, and where δ < 1 does not help
- * (fell_back), from the diagonal: l_j = √h_j. A channel that was never active,
+ * From the full H where it can be read, damped to H + δ·diag(H): δ = 0.1 +
+ * 0.5·n/N for n channels in a block and N tokens, or as many times twice that
+ * as it takes; else, and where δ = 1 does not help (fell_back), from the
+ * diagonal: l_j = √h_j. A channel that was never active,
  * H_jj = 0, gets the geometric mean of the others' diagonal (1 if there are
  * none) and no correlations. Errors: sens_load_full()'s, HVQZ_NOMEM. The
- * caller frees *f after a success. blas_init() comes first. The result does not depend on the thread.
+ * caller frees *f after a success. blas_init() comes first. The result does not
+ * depend on the thread.
  */
 enum hvqz_ret factor_make(const struct sens *s, struct factor *f,
 			  struct hvqz_err *err);

@@ -37,6 +37,7 @@ struct sens_full {
 	bool is_f16;		/* correlations C in F16; otherwise H in F32 */
 	/* s [n_in], H_jk = C_jk·s_j·s_k; owned, or NULL. */
 	float *scale;
+	uint64_t n_tokens;	/* that it is a mean over; 0: unknown */
 	struct sens_reader file;	/* read_at NULL: cannot be read again */
 };
 
