@@ -9,6 +9,7 @@
 #endif
 
 #include "cli/args.h"
+#include "cli/blas_env.h"
 #include "cli/convert.h"
 #include "cli/descriptors.h"
 #include "cli/hardware.h"
@@ -24,6 +25,7 @@ int main(int argc, char **argv)
 	struct list_sum sum = {0};
 	bool go;
 
+	blas_env_settle_for(argv, "--si");	/* --sidecar is what needs BLAS */
 	descriptors_open();
 	signals_install();
 

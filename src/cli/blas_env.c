@@ -63,3 +63,12 @@ void blas_env_settle(char **argv)
 }
 
 #endif
+
+void blas_env_settle_for(char **argv, const char *begin)
+{
+	for (char **word = argv; *word; word++)
+		if (!strncmp(*word, begin, strlen(begin))) {
+			blas_env_settle(argv);
+			return;
+		}
+}

@@ -13,4 +13,7 @@
  */
 void blas_env_settle(char **argv);
 
+/* The same, but only if one of the words begins like that. */
+void blas_env_settle_for(char **argv, const char *begin);
+
 #endif

@@ -50,7 +50,7 @@ static const char sense_measure[] =
 	"along the\n"
 	"                         diagonal; 0, the default: all of it\n"
 	"      --draws N          gradients drawn for each token, for the row\n"
-	"                         sensitivities; default 4; 0: none of them\n"
+	"                         sensitivities; default 2; 0: none of them\n"
 	"      --seed S           of the draws; default 0\n";
 
 static const char sense_files[] =

@@ -7,7 +7,7 @@
  * Tokens of each word that we pretend to have seen besides the text's. A word
  * that the calibration does not have is not one that never comes.
  */
-#define UNSEEN 1.0
+#define UNSEEN 4.0
 
 /* The matrices of a layer, in the order of the sidecar. */
 static const struct part_row {
