@@ -8,10 +8,12 @@
 #include "cli/in_file.h"
 #include "cli/message.h"
 
+#include <dirent.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define SINGLE "model.safetensors"
 #define INDEX "model.safetensors.index.json"
@@ -44,6 +46,30 @@ static bool exists(const char *path)
 	struct stat st;
 
 	return !lstat(path, &st);
+}
+
+static bool is_owned_name(const char *name)
+{
+	return !strcmp(name, "config.json") ||
+	       !strcmp(name, "tokenizer.json") || !strncmp(name, "model", 5);
+}
+
+bool folder_owns(const char *dir, const char *path)
+{
+	DIR *d = opendir(dir);
+	struct dirent *entry;
+	struct stat file, own;
+	bool found = false;
+
+	if (d && !stat(path, &file))
+		while (!found && (entry = readdir(d)))
+			found = is_owned_name(entry->d_name) &&
+				!fstatat(dirfd(d), entry->d_name, &own, 0) &&
+				own.st_dev == file.st_dev &&
+				own.st_ino == file.st_ino;
+	if (d)
+		closedir(d);
+	return found;
 }
 
 /* ---- small files ---- */

@@ -33,4 +33,10 @@ bool folder_load(const struct job_env *env, const char *path,
 bool folder_read_file(const char *dir, const char *name, size_t max,
 		      uint8_t **p, size_t *len);
 
+/*
+ * Is path one of DIR's own files: config.json, tokenizer.json, or one whose name
+ * begins with "model"? Says nothing.
+ */
+bool folder_owns(const char *dir, const char *path);
+
 #endif

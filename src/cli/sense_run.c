@@ -120,6 +120,11 @@ static void work_to_output(struct task *t)
 	const struct sense_args *a = t->args;
 	struct out_file out;
 
+	if (!a->to_stdout && folder_owns(t->dir, a->output)) {
+		message_error(a->output, "the output is one of the model's own "
+			      "files");
+		return;
+	}
 	if (!out_open(&out, a->to_stdout ? NULL : a->output, NULL,
 		      (a->force ? OUT_FORCE : 0) |
 		      (a->no_sync ? OUT_NO_SYNC : 0)))

@@ -55,6 +55,18 @@ refuse "--diag takes no argument" --diag=yes
 status 1 env HVQZ_THREADS=many "$HVQZ-sense" "$dir" --tokens "$ids" -o side
 says "HVQZ_THREADS is 'many'"
 
+# ---- the model is not replaced ----
+
+mkdir own
+for f in config.json model.safetensors tokenizer.json; do
+	cp "$dir/$f" own/
+	status 1 hvqz_sense own --tokens "$ids" -n 1 -f -o "own/$f"
+	says "hvqz-sense: own/$f: the output is one of the model's own files"
+	cmp "$dir/$f" "own/$f" || fail "own/$f was replaced"
+done
+status 0 hvqz_sense own --tokens "$ids" -n 1 -o own/side.safetensors
+status 0 hvqz_sense own --tokens "$ids" -n 1 -f -o own/side.safetensors
+
 # ---- folders and texts ----
 
 refuse "nowhere/config.json: No such file" nowhere --tokens "$ids" -o side
