@@ -406,6 +406,47 @@ START_TEST(memory_is_planned)
 }
 END_TEST
 
+/* NAN, ∞, and numbers so large that their squares are. */
+START_TEST(weights_that_are_no_numbers)
+{
+	static const float bad[] = {NAN, INFINITY, -INFINITY, 3e38f};
+	struct lm_config c = toy_config();
+	struct sense_trial t;
+	size_t n_bad = 0;
+
+	trial_open(&t, &c, 8, 3);
+	for (size_t i = 0; i < 4 * LM_N_PARTS; i++) {
+		struct lm_weight *w = &t.m.layers[i % 2].part[i / 4];
+		enum dtype dtype = w->dtype;
+		void *was = w->data;
+		size_t n = w->n_rows * w->n_cols;
+		enum hvqz_ret ret;
+
+		w->dtype = DTYPE_F32;
+		w->data = toy_alloc(n, sizeof(float));
+		for (size_t j = 0; j < n; j++)
+			toy_set(w, j, bad[i % 4]);
+		t.opt.draws = i / 4 % 2 * 2;
+		t.opt.full = i % 3;
+		ret = trial_run(&t);
+		free(w->data);
+		w->data = was;
+		w->dtype = dtype;
+		/* A norm can make a nought of what is too large. */
+		if (ret == HVQZ_OK && isfinite(bad[i % 4]))
+			continue;
+		n_bad++;
+		ck_assert_msg(ret == HVQZ_DAMAGED, "%s of %g: %d %s", w->name,
+			      (double)bad[i % 4], ret, t.err.msg);
+		ck_assert_msg(strstr(t.err.msg, "a weight is not finite"),
+			      "%s", t.err.msg);
+		ck_assert_uint_eq(t.file.len, 0);
+	}
+	ck_assert_uint_gt(n_bad, 3 * LM_N_PARTS);
+	trial_close(&t);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("sense_job");
@@ -421,6 +462,7 @@ int main(void)
 	tcase_add_test(t, progress_goes_all_the_way);
 	tcase_add_test(t, stopped_anywhere_nothing_is_written);
 	tcase_add_test(t, memory_is_planned);
+	tcase_add_test(t, weights_that_are_no_numbers);
 	tcase_set_timeout(t, 300);
 	suite_add_tcase(s, t);
 	srunner_run_all(sr, CK_NORMAL);

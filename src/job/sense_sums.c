@@ -1,6 +1,7 @@
 /* sense_sums.c - the sums of sense_sums.h, from zero to means. */
 #include "job/sense_sums.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /*
@@ -253,6 +254,28 @@ static struct sidecar_entry *layer_entries(const struct sense_sums *s,
 	return v;
 }
 
+static bool all_finite(const float *v, size_t n)
+{
+	while (n && isfinite(v[n - 1]))
+		n--;
+	return n == 0;
+}
+
+/* The model's own fault, before the writer would call it its caller's. */
+static enum hvqz_ret check_entry(const struct sidecar_entry *e,
+				 struct hvqz_err *err)
+{
+	const float *h = e->full ? e->full : e->diag;
+
+	if (all_finite(h, hessian_len(e->n_in, e->block)) &&
+	    (!e->row_sens || all_finite(e->row_sens, e->n_out)))
+		return HVQZ_OK;
+	return hvqz_fail_tensor(err, HVQZ_DAMAGED, e->name,
+				"what goes in there, or what is lost by it, is "
+				"not a number: a weight is not finite, or too "
+				"large");
+}
+
 enum hvqz_ret sense_sums_entries(struct sense_sums *s, uint64_t n_tokens,
 				 unsigned n_draws, struct sidecar_entry **out,
 				 size_t *n, struct hvqz_err *err)
@@ -282,5 +305,7 @@ enum hvqz_ret sense_sums_entries(struct sense_sums *s, uint64_t n_tokens,
 	}
 	*v++ = entry(lm_model_head(m)->name, &s->head, g, n_vocab);
 	*n = (size_t)(v - *out);
+	for (size_t i = 0; i < *n; i++)
+		TRY(check_entry(*out + i, err));
 	return HVQZ_OK;
 }

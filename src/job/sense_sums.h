@@ -61,8 +61,8 @@ void sense_add(struct lm_engine *e, const struct sense_add *what, size_t k,
 
 /*
  * Turn sums over n_tokens tokens into means, and list the entries: *v [*n] is
- * the caller's to free; it points into s.
- * After a failure too.
+ * the caller's to free, after a failure too; it points into s. HVQZ_DAMAGED
+ * names the first whose means are not finite.
  */
 enum hvqz_ret sense_sums_entries(struct sense_sums *s, uint64_t n_tokens,
 				 unsigned n_draws, struct sidecar_entry **v,
