@@ -267,7 +267,7 @@ START_TEST(a_seed_draws_other_labels)
 }
 END_TEST
 
-/* Half the memory for a group, more groups: a sequence is never cut. */
+/* In another order: attention stays within each, and the sums are the same. */
 START_TEST(sequences_know_nothing_of_each_other)
 {
 	struct lm_config c = toy_config();
@@ -293,7 +293,7 @@ START_TEST(sequences_know_nothing_of_each_other)
 			double a = (double)first.v[i].diag[j];
 			double b = (double)t.table.v[i].diag[j];
 
-			ck_assert(fabs(a - b) <= 1e-6 * a);
+			ck_assert(fabs(a - b) <= 1e-5 * a);
 		}
 	sens_table_free(&first);
 	trial_close(&t);
