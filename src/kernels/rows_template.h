@@ -28,19 +28,45 @@ typedef uint32_t bit_lanes
 
 #define INLINE static inline __attribute__((always_inline)) ROWS_TARGET
 
-INLINE void ROWS(load)(lanes *v, const float *p, size_t n, float fill)
+/*
+ * The end of a row goes through functions that are not inlined, and a vector
+ * of its own: one whose address is taken stays in memory, all along the row.
+ */
+static ROWS_TARGET __attribute__((noinline)) void
+ROWS(load_end)(lanes *v, const float *p, size_t n, float fill)
 {
-	if (n >= LANES) {
-		memcpy(v, p, sizeof(*v));
-		return;
-	}
 	*v = (lanes){0} + fill;
 	memcpy(v, p, n * sizeof(float));
 }
 
+static ROWS_TARGET __attribute__((noinline)) void
+ROWS(store_end)(float *p, const lanes *v, size_t n)
+{
+	memcpy(p, v, n * sizeof(float));
+}
+
+INLINE void ROWS(load)(lanes *v, const float *p, size_t n, float fill)
+{
+	lanes end;
+
+	if (__builtin_expect(n >= LANES, 1)) {
+		memcpy(v, p, sizeof(*v));
+		return;
+	}
+	ROWS(load_end)(&end, p, n, fill);
+	*v = end;
+}
+
 INLINE void ROWS(store)(float *p, const lanes *v, size_t n)
 {
-	memcpy(p, v, (n < LANES ? n : LANES) * sizeof(float));
+	lanes end;
+
+	if (__builtin_expect(n >= LANES, 1)) {
+		memcpy(p, v, sizeof(*v));
+		return;
+	}
+	end = *v;
+	ROWS(store_end)(p, &end, n);
 }
 
 INLINE float ROWS(sum)(const lanes *v)
