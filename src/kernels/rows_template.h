@@ -193,22 +193,41 @@ static ROWS_TARGET void ROWS(swiglu_back)(float *dgate, float *dup,
 	}
 }
 
+/* *m = the larger one, lane by lane. */
+INLINE void ROWS(raise)(lanes *m, const lanes *a)
+{
+	int_lanes more = *a > *m;
+
+	*m = (lanes)(((int_lanes)*a & more) | ((int_lanes)*m & ~more));
+}
+
+/* Four at a time: each step waits for the one before it in its own chain. */
 static ROWS_TARGET float ROWS(max)(const float *x, size_t n)
 {
+	lanes m0 = (lanes){0} - INFINITY, m1 = m0, m2 = m0, m3 = m0, a;
 	float f[LANES], best;
-	lanes m, a;
+	size_t i = 0;
 
-	ROWS(load)(&m, x, n, -INFINITY);
-	for (size_t i = LANES; i < n; i += LANES) {
-		int_lanes more;
-
-		ROWS(load)(&a, x + i, n - i, -INFINITY);
-		more = a > m;
-		m = (lanes)(((int_lanes)a & more) | ((int_lanes)m & ~more));
+	for (; i + 4 * LANES <= n; i += 4 * LANES) {
+		ROWS(load)(&a, x + i, LANES, 0);
+		ROWS(raise)(&m0, &a);
+		ROWS(load)(&a, x + i + LANES, LANES, 0);
+		ROWS(raise)(&m1, &a);
+		ROWS(load)(&a, x + i + 2 * LANES, LANES, 0);
+		ROWS(raise)(&m2, &a);
+		ROWS(load)(&a, x + i + 3 * LANES, LANES, 0);
+		ROWS(raise)(&m3, &a);
 	}
-	memcpy(f, &m, sizeof(f));
+	for (; i < n; i += LANES) {
+		ROWS(load)(&a, x + i, n - i, -INFINITY);
+		ROWS(raise)(&m0, &a);
+	}
+	ROWS(raise)(&m0, &m1);
+	ROWS(raise)(&m2, &m3);
+	ROWS(raise)(&m0, &m2);
+	memcpy(f, &m0, sizeof(f));
 	best = f[0];
-	for (size_t i = 1; i < LANES; i++)
+	for (i = 1; i < LANES; i++)
 		if (f[i] > best)
 			best = f[i];
 	return best;
