@@ -3,6 +3,7 @@
  * files, plain or packed, whole or in shards or damaged, into a decoder.
  */
 #include "base/bytes.h"
+#include "kernels/rows.h"
 #include "tests/job_case.h"
 #include "tests/lm_case.h"
 
@@ -47,6 +48,38 @@ START_TEST(every_half_is_widened_exactly)
 	for (unsigned i = 0; i < ROWS * COLS; i++)
 		ck_assert_uint_eq(f32_to_bits(to[i]), (uint32_t)i << 16);
 	free(raw);
+	free(to);
+}
+END_TEST
+
+/* All halves, unaligned, from here and there to the end. */
+START_TEST(every_table_widens_alike)
+{
+	static const char *const tables[] = {"generic", "avx2"};
+	const struct row_kernels *k = rows_named(tables[_i]);
+	enum { N = 1 << 16 };
+	uint8_t *mem = malloc(2 * N + 1), *raw = mem + 1;
+	float *to = malloc(N * sizeof(*to));
+
+	for (unsigned i = 0; i < N; i++)
+		put_le16(raw + 2 * i, (uint16_t)(i * 40503));
+	for (unsigned a = 0; k && a < N; a += a < 40 ? 1 : 4999) {
+		const uint8_t *p = raw + 2 * a;
+
+		k->widen_f16(to, p, N - a);
+		for (unsigned i = 0; i < N - a; i++)
+			if (f32_to_bits(to[i]) !=
+			    f32_to_bits(f32_from_f16(get_le16(p + 2 * i))))
+				ck_abort_msg("%s, F16 %04x", k->name,
+					     get_le16(p + 2 * i));
+		k->widen_bf16(to, p, N - a);
+		for (unsigned i = 0; i < N - a; i++)
+			if (f32_to_bits(to[i]) !=
+			    f32_to_bits(f32_from_bf16(get_le16(p + 2 * i))))
+				ck_abort_msg("%s, BF16 %04x", k->name,
+					     get_le16(p + 2 * i));
+	}
+	free(mem);
 	free(to);
 }
 END_TEST
@@ -513,6 +546,7 @@ int main(void)
 
 	set_kinds();
 	tcase_add_test(t, every_half_is_widened_exactly);
+	tcase_add_loop_test(t, every_table_widens_alike, 0, 2);
 	tcase_add_test(t, rows_are_widened_where_they_lie);
 	tcase_add_test(t, plain_and_packed_are_the_same);
 	tcase_add_test(t, lossy_files_load_too);

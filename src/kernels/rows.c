@@ -6,9 +6,11 @@
  */
 #include "kernels/rows.h"
 
+#include "base/bytes.h"
+#include "base/half.h"
+
 #include <float.h>
 #include <math.h>
-#include <stdint.h>
 #include <string.h>
 
 #define ROWS(f) generic_##f

@@ -17,6 +17,7 @@
 #define KERNELS_ROWS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct row_kernels {
 	const char *name;
@@ -62,6 +63,10 @@ struct row_kernels {
 			       float m, double *sum);
 	/* In place: p = exp(x − lse); acc += p·(1 − p). Returns Σ p. */
 	double (*fisher)(float *x, float *acc, size_t n, float lse);
+
+	/* y = n little-endian halves: exact, the bits of base/half.h. */
+	void (*widen_f16)(float *y, const uint8_t *le, size_t n);
+	void (*widen_bf16)(float *y, const uint8_t *le, size_t n);
 };
 
 /* The fastest table this processor runs. */

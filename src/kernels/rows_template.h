@@ -18,6 +18,7 @@
 #define lanes ROWS(lanes)
 #define int_lanes ROWS(int_lanes)
 #define bit_lanes ROWS(bit_lanes)
+#define half_lanes ROWS(half_lanes)
 #define LANES ((size_t)ROWS_LANES)
 
 typedef float lanes __attribute__((vector_size(ROWS_LANES * sizeof(float))));
@@ -25,6 +26,8 @@ typedef int32_t int_lanes
 	__attribute__((vector_size(ROWS_LANES * sizeof(float))));
 typedef uint32_t bit_lanes
 	__attribute__((vector_size(ROWS_LANES * sizeof(float))));
+typedef uint16_t half_lanes
+	__attribute__((vector_size(ROWS_LANES * sizeof(uint16_t))));
 
 #define INLINE static inline __attribute__((always_inline)) ROWS_TARGET
 
@@ -367,6 +370,59 @@ static ROWS_TARGET double ROWS(fisher)(float *x, float *acc, size_t n,
 	return (double)ROWS(sum)(&s);
 }
 
+INLINE void ROWS(load_halves)(bit_lanes *u, const uint8_t *le)
+{
+	half_lanes h;
+
+	memcpy(&h, le, sizeof(h));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	h = h << 8 | h >> 8;
+#endif
+	*u = __builtin_convertvector(h, bit_lanes);
+}
+
+/*
+ * f32_from_f16() without its product: a subnormal factor takes a hundred
+ * cycles. A subnormal of F16 is the low part of a number between 2^-14 and
+ * 2^-13, of which 2^-14 is taken.
+ */
+static ROWS_TARGET void ROWS(widen_f16)(float *y, const uint8_t *le, size_t n)
+{
+	size_t i = 0;
+
+	for (; i + LANES <= n; i += LANES) {
+		bit_lanes u, mag, big, small;
+		lanes low;
+
+		ROWS(load_halves)(&u, le + 2 * i);
+		mag = (u & 0x7fff) << 13;
+		big = (bit_lanes)(mag > 0x0f7fffffu);
+		small = (bit_lanes)(mag < 0x00800000u);
+		low = (lanes)(mag + 0x38800000u) - 0x1p-14f;
+		mag += 0x38000000u + (big & 0x38000000u);
+		mag = ((bit_lanes)low & small) | (mag & ~small);
+		u = (u & 0x8000) << 16 | mag;
+		memcpy(y + i, &u, sizeof(u));
+	}
+	for (; i < n; i++)
+		y[i] = f32_from_f16(get_le16(le + 2 * i));
+}
+
+static ROWS_TARGET void ROWS(widen_bf16)(float *y, const uint8_t *le, size_t n)
+{
+	size_t i = 0;
+
+	for (; i + LANES <= n; i += LANES) {
+		bit_lanes u;
+
+		ROWS(load_halves)(&u, le + 2 * i);
+		u <<= 16;
+		memcpy(y + i, &u, sizeof(u));
+	}
+	for (; i < n; i++)
+		y[i] = f32_from_bf16(get_le16(le + 2 * i));
+}
+
 static const struct row_kernels ROWS(table) = {
 	.name = ROWS_NAME,
 	.norm = ROWS(norm),
@@ -382,6 +438,8 @@ static const struct row_kernels ROWS(table) = {
 	.sum_exp = ROWS(sum_exp),
 	.sum_exp_diff = ROWS(sum_exp_diff),
 	.fisher = ROWS(fisher),
+	.widen_f16 = ROWS(widen_f16),
+	.widen_bf16 = ROWS(widen_bf16),
 };
 
 #undef INLINE
@@ -392,4 +450,5 @@ static const struct row_kernels ROWS(table) = {
 #undef lanes
 #undef int_lanes
 #undef bit_lanes
+#undef half_lanes
 #undef LANES

@@ -8,7 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/ckd.h"
-#include "base/half.h"
+#include "kernels/rows.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -267,18 +267,15 @@ void lm_weight_widen(const struct lm_weight *w, size_t row, size_t n,
 		     float *to)
 {
 	size_t first = row * w->n_cols, len = n * w->n_cols;
+	const struct row_kernels *rows = rows_select();
 	const uint8_t *p = w->data;
 
 	switch (w->dtype) {
 	case DTYPE_F16:
-		p += 2 * first;
-		for (size_t i = 0; i < len; i++)
-			to[i] = f32_from_f16(get_le16(p + 2 * i));
+		rows->widen_f16(to, p + 2 * first, len);
 		break;
 	case DTYPE_BF16:
-		p += 2 * first;
-		for (size_t i = 0; i < len; i++)
-			to[i] = f32_from_bf16(get_le16(p + 2 * i));
+		rows->widen_bf16(to, p + 2 * first, len);
 		break;
 	default:
 		p += 4 * first;
