@@ -2,7 +2,8 @@
 # common.sh - what the bench scripts share; sourced, never run.
 #
 #	HVQZ	the program (default build/hvqz)
-#	BENCH	where gen_model, gap and peak_rss are (default build/tests/bench)
+#	BENCH	where the programs of this folder are
+#		(default build/tests/bench)
 #	HVQZ_MODELS	the models (default ../shared/models)
 #	PPL	the scoring tool (default ../shared/tools/ppl.py)
 #	TMPDIR	where large temporary files go (default /tmp)
@@ -25,7 +26,7 @@ die() {
 # ours.
 need_tools() {
 	local program
-	for program in gen_model gap peak_rss; do
+	for program in gen_model gap peak_rss gen_folder sense_speed; do
 		[ -x "$BENCH/$program" ] ||
 			make -s -C "$BENCH/../.." bench-programs ||
 			die "no $program in $BENCH: 'make bench-programs'"
