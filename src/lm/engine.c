@@ -20,7 +20,10 @@ static size_t max(size_t a, size_t b)
 
 size_t engine_group_seqs(const struct lm_run *r, unsigned n_threads)
 {
-	return r->slice_seqs * max(LEAST_SLICES, n_threads);
+	size_t rounds = (LEAST_SLICES + n_threads - 1) / n_threads;
+
+	/* A whole number of slices for each thread: none waits for others. */
+	return r->slice_seqs * n_threads * rounds;
 }
 
 /* Floats that a thread needs at its worst moment. */
