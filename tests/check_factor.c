@@ -87,6 +87,68 @@ START_TEST(factor_of_few_tokens)
 }
 END_TEST
 
+/* Of a diagonal H, δ of 1 + δ is damping; chance is not counted as that. */
+START_TEST(real_part_of_diagonal)
+{
+	enum { N = 60 };
+	static const double want[] = {1 - 0.1 / 1.1, 1 - 0.1 / 1.6};
+	float *h = must(calloc(N * N, sizeof(float)));
+	struct hvqz_err err;
+	struct sense_case c;
+	struct factor f;
+
+	for (size_t j = 0; j < N; j++)
+		h[j * N + j] = (float)(j + 1);
+	case_open(&c, h, NULL, N);
+	((struct sens *)c.s)->full.n_tokens = _i ? N : 0;
+	ck_assert_int_eq(factor_make(c.s, &f, &err), HVQZ_OK);
+	ck_assert_double_eq_tol((double)f.real, want[_i], 1e-6);
+	factor_free(&f);
+	case_close(&c);
+	free(h);
+}
+END_TEST
+
+/*
+ * The cost of errors E = Z·L⁻¹, Z all signs, with H and with H + δ·diag(H):
+ * their means over many Z have the ratio that the factor says.
+ */
+START_TEST(real_part_of_cost)
+{
+	enum { N = 80, DRAWS = 400 };
+	float *h = case_covariance(N, 5, 71);
+	double real = 0, damped = 0, e[N];
+	struct rng r = {72};
+	struct hvqz_err err;
+	struct sense_case c;
+	struct factor f;
+
+	case_open(&c, h, NULL, N);
+	ck_assert_int_eq(factor_make(c.s, &f, &err), HVQZ_OK);
+	for (int d = 0; d < DRAWS; d++) {
+		for (size_t j = N; j-- > 0;) {
+			e[j] = (rng_u64(&r) >> 63 ? 1 : -1) / (double)f.l[j];
+			for (size_t k = j + 1; k < N; k++)
+				e[j] -= (double)f.m[k * N + j] * e[k];
+		}
+		for (size_t j = 0; j < N; j++)
+			for (size_t k = 0; k < N; k++) {
+				double cost = e[j] * e[k] *
+					      (double)h[j * N + k];
+
+				real += cost;
+				damped += cost * (j == k ? 1.1 : 1);
+			}
+	}
+	ck_assert_double_eq_tol(damped, (double)N * DRAWS, 0.02 * N * DRAWS);
+	ck_assert_double_eq_tol((double)f.real, real / damped, 0.02);
+	ck_assert(f.real < 0.8f);
+	factor_free(&f);
+	case_close(&c);
+	free(h);
+}
+END_TEST
+
 START_TEST(factor_of_two)
 {
 	/* C = [1 c; c 1], c² = 1/5, δ = 0.1. */
@@ -360,7 +422,7 @@ END_TEST
 START_TEST(memory)
 {
 	ck_assert_uint_eq(factor_memory(1000, false), 4000);
-	ck_assert_uint_eq(factor_memory(1000, true), 4004000 + (256 << 10));
+	ck_assert_uint_eq(factor_memory(1000, true), 4132000 + (256 << 10));
 	ck_assert_uint_eq(factor_memory(SIZE_MAX, true), UINT64_MAX);
 	ck_assert_uint_eq(factor_memory(SIZE_MAX / 2, false), UINT64_MAX);
 }
@@ -552,6 +614,8 @@ static Suite *factor_suite(void)
 
 	tcase_add_test(factor, factor_of_two);
 	tcase_add_loop_test(factor, factor_of_few_tokens, 0, N_OF(counted));
+	tcase_add_loop_test(factor, real_part_of_diagonal, 0, 2);
+	tcase_add_test(factor, real_part_of_cost);
 	tcase_add_loop_test(factor, factor_of_random, 0, N_OF(sizes));
 	tcase_add_test(factor, factor_of_ill_scaled);
 	tcase_add_test(factor, factor_of_silent);

@@ -475,7 +475,10 @@ START_TEST(feedback_makes_use_of_correlations)
 }
 END_TEST
 
-/* The estimate is the weighted error with the damped Hessian. */
+/*
+ * The estimate is the weighted error with the damped Hessian less what damping
+ * adds to it, and so about that with the Hessian itself.
+ */
 START_TEST(the_loss_is_the_weighted_error)
 {
 	static const enum knowledge how[] = {CURVED, ROWS, FULL_ROWS};
@@ -502,8 +505,13 @@ START_TEST(the_loss_is_the_weighted_error)
 			g[u] = k.sens.row_sens ? k.sens.row_sens[u]
 					       : k.sens.curvature;
 		t = trip(&s, &set, &k.sens, &k.factor);
-		want = TRELLIS_LOSS * weighted_error(&s, axis, h, g);
+		want = TRELLIS_LOSS * weighted_error(&s, axis, h, g) *
+		       (double)k.factor.real;
 		ck_assert_double_lt(fabs(t.stats.loss / want - 1), 0.01);
+		for (size_t j = 0; j < n; j++)
+			h[j * n + j] = k.sens.diag[j];
+		want = TRELLIS_LOSS * weighted_error(&s, axis, h, g);
+		ck_assert_double_lt(fabs(t.stats.loss / want - 1), 0.1);
 		forget(&k);
 		free(g);
 		free(h);

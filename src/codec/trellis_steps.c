@@ -54,6 +54,7 @@ enum hvqz_ret trellis_take_sens(struct trellis_encoder *e,
 {
 	const struct factor *f = e->env->factor;
 	size_t first = e->q.across ? (size_t)e->slab->first_row : 0;
+	float scale;
 
 	e->l = malloc(e->q.n_channels * sizeof(*e->l));
 	e->g = malloc(e->q.n_units * sizeof(*e->g));
@@ -62,11 +63,13 @@ enum hvqz_ret trellis_take_sens(struct trellis_encoder *e,
 		return hvqz_nomem(err, (e->q.n_channels + e->q.n_units) * 4,
 				  "sensitivities");
 	take_units(e, sens);
-	for (size_t j = 0; j < e->q.n_channels; j++)
-		e->l[j] = f ? f->l[first + j] : 1.0f;
 	/* Feedback needs all channels in one slab. */
 	if (f && f->m && f->n == e->q.n_channels)
 		e->feedback = f;
+	/* With it errors cost what H says, not what damping adds to it. */
+	scale = e->feedback ? sqrtf(f->real) : 1.0f;
+	for (size_t j = 0; j < e->q.n_channels; j++)
+		e->l[j] = f ? f->l[first + j] * scale : 1.0f;
 	return HVQZ_OK;
 }
 

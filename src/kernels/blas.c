@@ -81,3 +81,12 @@ bool cholesky_lower(size_t n, float *c, size_t ldc)
 	end();
 	return fault == 0;
 }
+
+void solve_lower_t(size_t n, size_t k, struct mat l, float *x, size_t ldx)
+{
+	begin();
+	cblas_strsm(CblasRowMajor, CblasLeft, CblasLower, CblasTrans,
+		    CblasNonUnit, (blasint)n, (blasint)k, 1, l.p,
+		    (blasint)l.ld, x, (blasint)ldx);
+	end();
+}

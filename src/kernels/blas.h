@@ -47,4 +47,7 @@ void syrk_lower(size_t n, size_t k, struct mat a, float *c, size_t ldc);
  */
 bool cholesky_lower(size_t n, float *c, size_t ldc);
 
+/* X [n][k] to L⁻ᵀ·X, L [n][n] lower triangular without zeros on its diagonal. */
+void solve_lower_t(size_t n, size_t k, struct mat l, float *x, size_t ldx);
+
 #endif

@@ -12,12 +12,19 @@
  * has its own factor: n·b² operations instead of n³. All get the same damping,
  * the first δ that makes every one positive, as the whole H would.
  *
+ * Damping is insurance, and what it adds to the cost of an error is not lost in
+ * truth. Quantizing leaves errors Z in the channels' targets that are alike
+ * once each is weighed by its L_jj, and so errors E = Z·L⁻¹ in the weights: of
+ * n, what all of them cost, δ·Σ_j H_jj·E_j² = δ·tr((C + δI)⁻¹) is damping. That
+ * trace is estimated from a few random Z (Hutchinson, 1990).
+ *
  * A Hessian is an estimate: the fewer tokens it is a mean over, the more of its
  * correlations are chance, and damping is what takes them down.
  */
 #include "sense/factor.h"
 
 #include "base/ckd.h"
+#include "base/rng.h"
 #include "kernels/blas.h"
 
 #include <limits.h>
@@ -25,6 +32,7 @@
 #include <stdlib.h>
 
 enum {
+	PROBES = 32,	/* random Z: the trace is good to 4/√n per cent */
 	READ_STEP = 256 << 10,	/* what sens_load_full() takes for a while */
 };
 
@@ -37,6 +45,7 @@ enum {
 #define LEAST_DAMPING 0.1f
 #define SPREAD 0.5
 #define MOST_DAMPING 1.0f
+#define LEAST_REAL 0.05f	/* beyond that nothing is known */
 
 void factor_free(struct factor *f)
 {
@@ -49,8 +58,8 @@ uint64_t factor_memory(size_t n, bool full)
 {
 	uint64_t square, floats = n, bytes;
 
-	if (full && (!ckd_mul64(&square, n, n) ||
-		     !ckd_add64(&floats, square, n)))
+	if (full && (!ckd_add64(&square, n, 1 + PROBES) ||
+		     !ckd_mul64(&floats, square, n)))
 		return UINT64_MAX;
 	if (!ckd_mul64(&bytes, floats, sizeof(float)) ||
 	    !ckd_add64(&bytes, bytes, full ? READ_STEP : 0))
@@ -172,12 +181,39 @@ static bool cholesky_all(const struct factor *f, size_t w, float damping)
 	return true;
 }
 
+/* tr((Lc·Lcᵀ)⁻¹), Lc in the lower triangle; z [w][PROBES] is scratch. */
+static double inverse_trace(struct block b, struct rng *r, float *z)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < b.w * PROBES; i++)
+		z[i] = rng_u64(r) >> 63 ? 1 : -1;
+	solve_lower_t(b.w, PROBES, (struct mat){b.c, b.n}, z, PROBES);
+	for (size_t i = 0; i < b.w * PROBES; i++)
+		sum += (double)z[i] * (double)z[i];
+	return sum / PROBES;
+}
+
+/* What is not damping, δ = spare, of the cost. */
+static float real_part(const struct factor *f, size_t w, float spare, float *z)
+{
+	struct rng r = {0};
+	double trace = 0;
+
+	for (size_t a = 0; a < f->n; a += w)
+		trace += inverse_trace(block_at(f, a, w), &r, z);
+	return fmaxf(LEAST_REAL,
+		     (float)(1 - (double)spare * trace / (double)f->n));
+}
+
 /*
  * H, in f->m and zero outside of blocks of w, to the factor; false: it has
- * none, and f->m is spoilt.
+ * none, and f->m is spoilt. more: the damping that the few tokens call for,
+ * which is no insurance. z: [w][PROBES] scratch.
  */
-static bool from_full(struct factor *f, size_t w, float damping)
+static bool from_full(struct factor *f, size_t w, float more, float *z)
 {
+	float damping = fminf(LEAST_DAMPING + more, MOST_DAMPING);
 	bool good = true;
 
 	fill_silent(f->m, f->n);
@@ -191,18 +227,17 @@ static bool from_full(struct factor *f, size_t w, float damping)
 			restore(block_at(f, a, w));
 	}
 	f->damping = damping;
+	f->real = real_part(f, w, fmaxf(damping - more, 0), z);
 	for (size_t a = 0; a < f->n; a += w)
 		good &= finish(block_at(f, a, w), f->l + a);
 	return good;
 }
 
-/* δ to begin with, for blocks of w channels. */
-static float least_damping(const struct sens *s, size_t w)
+/* Damping against chance, for blocks of w channels. */
+static float chance(const struct sens *s, size_t w)
 {
-	double more = s->full.n_tokens ?
-		SPREAD * (double)w / (double)s->full.n_tokens : 0;
-
-	return fminf(LEAST_DAMPING + (float)more, MOST_DAMPING);
+	return s->full.n_tokens ?
+		(float)(SPREAD * (double)w / (double)s->full.n_tokens) : 0;
 }
 
 /* f->n and room for l and, if it is wanted, m. */
@@ -211,7 +246,7 @@ static enum hvqz_ret allocate(struct factor *f, size_t n, bool full,
 {
 	uint64_t bytes = factor_memory(n, full);
 
-	*f = (struct factor){.n = n};
+	*f = (struct factor){.n = n, .real = 1};
 	if (bytes <= SIZE_MAX && n <= INT_MAX) {
 		f->l = malloc(n * sizeof(float));
 		f->m = full ? malloc(n * n * sizeof(float)) : NULL;
@@ -225,19 +260,30 @@ enum hvqz_ret factor_make(const struct sens *s, struct factor *f,
 			  struct hvqz_err *err)
 {
 	bool full = sens_can_load(s);
+	size_t w = sens_block(s);
 	enum hvqz_ret ret;
-	size_t w;
+	float *z = NULL;
 
 	TRY_OUT(allocate(f, s->n_in, full, err));
-	if (full)
+	if (full) {
 		TRY_OUT(sens_load_full(s, f->m, err));
-	w = sens_block(s);
-	if (full && from_full(f, w, least_damping(s, w)))
+		z = malloc(w * PROBES * sizeof(*z));
+		if (!z) {
+			ret = hvqz_nomem(err, w * PROBES * sizeof(*z),
+					 "the factor of a Hessian");
+			goto out;
+		}
+	}
+	if (full && from_full(f, w, chance(s, w), z)) {
+		free(z);
 		return HVQZ_OK;
+	}
+	free(z);
 	if (full) {
 		free(f->m);
 		f->m = NULL;
 		f->damping = 0;
+		f->real = 1;
 		f->fell_back = true;
 	}
 	from_diagonal(s, f);

@@ -24,6 +24,11 @@ struct factor {
 	 */
 	float *m;
 	float damping;	/* δ that was needed; 0 when m is NULL */
+	/*
+	 * The part of the damped cost that is the Hessian's own, for errors as
+	 * quantizing makes them: 0 < real ≤ 1; 1 when m is NULL.
+	 */
+	float real;
 	bool fell_back;	/* there was an H, but no δ made it positive */
 };
 
