@@ -18,11 +18,14 @@
 #include "cli/text.h"
 #include "cli/token_input.h"
 
+#define FEWER "fewer threads (-T), or fewer or shorter sequences (-n, -c)"
+
 struct task {
 	const struct eval_args *args;
 	struct lm_config conf;
 	struct token_input input;
 	struct eval_options opt;
+	struct lm_model original;
 	struct eval_base *base;		/* of the original; NULL: not yet */
 	struct eval_report report;
 };
@@ -41,7 +44,8 @@ static bool check_memory(const struct task *t, const struct job_env *env,
 {
 	const struct common_args *c = &t->args->common;
 	const char *dir = t->args->model.dir;
-	uint64_t need = job_eval_memory(env, &t->opt, m) + 2 * missing;
+	uint64_t need = job_eval_memory(env, &t->opt, m) +
+			(t->opt.alone ? 1 : 2) * missing;
 	char tokens[TEXT_LEN], n[TEXT_LEN], memory[TEXT_LEN];
 
 	if (missing)
@@ -51,8 +55,7 @@ static bool check_memory(const struct task *t, const struct job_env *env,
 			     text_number(t->opt.n_sequences, n),
 			     t->opt.context, c->threads,
 			     text_memory(need, memory));
-	return model_fits(c, dir, need, "fewer threads (-T), or fewer or "
-			  "shorter sequences (-n, -c)");
+	return model_fits(c, dir, need, FEWER);
 }
 
 /* Score m, loaded from path: as the original, if there is none yet. */
@@ -63,7 +66,8 @@ static bool score(struct task *t, const char *path, const struct lm_model *m,
 	struct eval_row row = {
 		.file = path,
 		.original = !t->base,
-		.n_params = lm_model_params(m),
+		/* Of the file, whose bytes they are held against. */
+		.n_params = lm_model_params(m) + m->n_unused,
 		.bytes = file_bytes,
 	};
 	double began = progress_clock(), seconds;
@@ -95,31 +99,37 @@ static bool score(struct task *t, const char *path, const struct lm_model *m,
 
 static void score_given(struct task *t, const char *path)
 {
+	struct job_env env = model_env(&t->args->common, path);
 	struct lm_model m = {0};
 	struct hvqz_err err = {0};
-	uint64_t bytes;
+	uint64_t bytes, need = job_eval_memory(&env, &t->opt, &t->original) -
+			       lm_model_bytes(&t->original);
 
 	if (lm_model_init(&m, &t->conf, &err) != HVQZ_OK)
 		message_err(path, &err);
-	else if (model_load(&t->args->common, path, &m, NULL, &bytes))
+	else if (model_load(&t->args->common, path, &m, NULL, &bytes) &&
+		 /* Its weights may be wider than the original's. */
+		 model_fits(&t->args->common, path,
+			    need + lm_model_bytes(&m), FEWER))
 		score(t, path, &m, bytes);
 	lm_model_free(&m);
 }
 
-/* Text, shape, memory; then the original's score. It stays in *m. */
-static bool score_original(struct task *t, struct lm_model *m)
+/* Text, shape, memory; then the original's score. */
+static bool score_original(struct task *t)
 {
 	static const struct token_wish wish = {0, 1};
 	const char *dir = t->args->model.dir;
 	struct job_env env = model_env(&t->args->common, dir);
+	struct lm_model *m = &t->original;
 	struct hvqz_err err = {0};
 	uint64_t bytes;
 
 	if (!folder_config(dir, &t->conf) ||
 	    !token_input_read(&t->args->model, &t->conf, &wish, &t->input))
 		return false;
-	t->opt = (struct eval_options){t->input.context,
-				       t->input.n_sequences};
+	t->opt = (struct eval_options){t->input.context, t->input.n_sequences,
+				       !t->args->n_weights};
 	if (lm_model_init(m, &t->conf, &err) != HVQZ_OK) {
 		message_err(dir, &err);
 		return false;
@@ -133,9 +143,8 @@ static bool score_original(struct task *t, struct lm_model *m)
 void eval_run(const struct eval_args *args)
 {
 	struct task t = {.args = args, .report.json = args->json};
-	struct lm_model original = {0};
 
-	if (score_original(&t, &original))
+	if (score_original(&t))
 		for (size_t i = 0; i < args->n_weights; i++) {
 			if (signals_stopped(NULL))
 				break;
@@ -143,6 +152,6 @@ void eval_run(const struct eval_args *args)
 		}
 	eval_report_end(&t.report);
 	job_eval_free(t.base);
-	lm_model_free(&original);
+	lm_model_free(&t.original);
 	token_input_free(&t.input);
 }

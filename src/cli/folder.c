@@ -9,11 +9,13 @@
 #include "cli/message.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define SINGLE "model.safetensors"
 #define INDEX "model.safetensors.index.json"
@@ -48,10 +50,55 @@ static bool exists(const char *path)
 	return !lstat(path, &st);
 }
 
+static bool ends_with(const char *name, const char *suffix)
+{
+	size_t n = strlen(name), m = strlen(suffix);
+
+	return n >= m && !strcmp(name + n - m, suffix);
+}
+
 static bool is_owned_name(const char *name)
 {
 	return !strcmp(name, "config.json") ||
 	       !strcmp(name, "tokenizer.json") || !strncmp(name, "model", 5);
+}
+
+/* A safetensors or .hvqz file of DIR, if it does not say it is a sidecar. */
+static bool is_weights(int dir, const char *name)
+{
+	static const char mark[] = "\"hvqz.sidecar\"";
+	char head[4096];
+	ssize_t n = 0;
+	int fd;
+
+	if (!ends_with(name, ".safetensors") && !ends_with(name, PACKED))
+		return false;
+	fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0) {
+		n = read(fd, head, sizeof(head));
+		close(fd);
+	}
+	return n <= 0 || !memmem(head, (size_t)n, mark, sizeof(mark) - 1);
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Is path a name in the directory d? Then it is at *base. */
+static bool lies_in(int d, const char *path, const char **base)
+{
+	const char *slash = strrchr(path, '/');
+	char *parent = slash ? strndup(path, (size_t)(slash - path) + 1)
+			     : strdup(".");
+	struct stat a, b;
+	bool in = parent && !stat(parent, &a) && !fstat(d, &b) &&
+		  same_file(&a, &b);
+
+	free(parent);
+	*base = slash ? slash + 1 : path;
+	return in;
 }
 
 bool folder_owns(const char *dir, const char *path)
@@ -59,16 +106,19 @@ bool folder_owns(const char *dir, const char *path)
 	DIR *d = opendir(dir);
 	struct dirent *entry;
 	struct stat file, own;
-	bool found = false;
+	const char *base;
+	bool found;
 
-	if (d && !stat(path, &file))
+	if (!d)
+		return false;
+	found = lies_in(dirfd(d), path, &base) && is_owned_name(base);
+	if (!found && !stat(path, &file))
 		while (!found && (entry = readdir(d)))
-			found = is_owned_name(entry->d_name) &&
-				!fstatat(dirfd(d), entry->d_name, &own, 0) &&
-				own.st_dev == file.st_dev &&
-				own.st_ino == file.st_ino;
-	if (d)
-		closedir(d);
+			found = !fstatat(dirfd(d), entry->d_name, &own, 0) &&
+				same_file(&own, &file) &&
+				(is_owned_name(entry->d_name) ||
+				 is_weights(dirfd(d), entry->d_name));
+	closedir(d);
 	return found;
 }
 

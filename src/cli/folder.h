@@ -34,8 +34,9 @@ bool folder_read_file(const char *dir, const char *name, size_t max,
 		      uint8_t **p, size_t *len);
 
 /*
- * Is path one of DIR's own files: config.json, tokenizer.json, or one whose name
- * begins with "model"? Says nothing.
+ * Is path one of DIR's own files, or would it become one: config.json,
+ * tokenizer.json, a name that begins with "model"; or is it a safetensors or
+ * .hvqz file in DIR other than a sidecar? Says nothing.
  */
 bool folder_owns(const char *dir, const char *path);
 

@@ -20,6 +20,8 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Tokens of a text that is not said how much of to take. */
 enum { TOKENS_DEFAULT = 32768 };
@@ -83,10 +85,15 @@ static void report(const struct task *t, double seconds)
 {
 	const struct sense_report *r = &t->rep;
 	char tokens[TEXT_LEN], weights[TEXT_LEN], bytes[TEXT_LEN];
+	char nll[60] = "";
 
-	message_info(1, t->dir, "%s tokens, nll %.4f, ppl %.4f, %s weights, "
-		     "%s bytes, %.2f s, %.1f GFLOP/s",
-		     text_number(r->n_tokens, tokens), r->nll, exp(r->nll),
+	/* Without draws nobody looks at what the model predicts. */
+	if (!isnan(r->nll))
+		snprintf(nll, sizeof(nll), "nll %.4f, ppl %.4f, ", r->nll,
+			 exp(r->nll));
+	message_info(1, t->dir, "%s tokens, %s%s weights, %s bytes, %.2f s, "
+		     "%.1f GFLOP/s",
+		     text_number(r->n_tokens, tokens), nll,
 		     text_number(r->n_weights, weights),
 		     text_number(r->out_bytes, bytes), seconds,
 		     r->seconds > 0 ? r->flop / r->seconds / 1e9 : 0);
@@ -115,16 +122,32 @@ static bool work(struct task *t, struct sink *out)
 	return true;
 }
 
+/* Would the sidecar be written over what it is made from? */
+static bool is_input(const struct task *t, bool to_stdout, const char *path)
+{
+	const struct stat *in = &t->input.st;
+	struct stat out;
+
+	if (!to_stdout && folder_owns(t->dir, path)) {
+		message_error(path, "the output is one of the model's own "
+			      "files");
+		return true;
+	}
+	if ((to_stdout ? fstat(STDOUT_FILENO, &out) : stat(path, &out)) ||
+	    !S_ISREG(out.st_mode) || out.st_dev != in->st_dev ||
+	    out.st_ino != in->st_ino)
+		return false;
+	message_error(to_stdout ? "(stdout)" : path, "the output is the input");
+	return true;
+}
+
 static void work_to_output(struct task *t)
 {
 	const struct sense_args *a = t->args;
 	struct out_file out;
 
-	if (!a->to_stdout && folder_owns(t->dir, a->output)) {
-		message_error(a->output, "the output is one of the model's own "
-			      "files");
+	if (is_input(t, a->to_stdout, a->output))
 		return;
-	}
 	if (!out_open(&out, a->to_stdout ? NULL : a->output, NULL,
 		      (a->force ? OUT_FORCE : 0) |
 		      (a->no_sync ? OUT_NO_SYNC : 0)))

@@ -19,6 +19,7 @@
 #include "cli/in_file.h"
 #include "cli/text.h"
 #include "lm/tokenizer/tokenizer.h"
+#include "lm/tokenizer/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ enum {
 	BYTES_PER_TOKEN = 32,		/* several times what is usual */
 	LEAST_PIECE = 64 << 10,
 	LOOK = 64 << 10,
+	LONGEST_NAME = 200,	/* bytes of a name in a description */
 };
 
 static const size_t MAX_BYTES = (size_t)1 << 30;
@@ -190,6 +192,7 @@ static bool read_tokens(const struct model_args *args, size_t need,
 		return false;
 	}
 	t->name = in.name;
+	t->st = in.st;
 	if (tok)
 		ret = read_text(tok, &in.src, need, &t->ids, n, &err);
 	else
@@ -267,12 +270,36 @@ void token_input_free(struct token_input *t)
 	t->ids = NULL;
 }
 
+/* Whole characters of name; a byte that is part of none becomes '?'. */
+static void copy_name(char *to, const char *name)
+{
+	size_t len = strlen(name), at = 0, n;
+	int32_t c;
+
+	for (; len && at < LONGEST_NAME; name += n, len -= n) {
+		const char *from = name;
+
+		n = utf8_char((const uint8_t *)name, len, &c);
+		if (!n) {
+			from = "?";
+			n = 1;
+		}
+		if (at + n > LONGEST_NAME)
+			break;
+		memcpy(to + at, from, n);
+		at += n;
+	}
+	to[at] = '\0';
+}
+
 char *token_input_describe(const struct token_input *t, char *buf, size_t len)
 {
 	const char *slash = strrchr(t->name, '/');
+	char name[LONGEST_NAME + 1];
 
-	snprintf(buf, len, "%.200s, first %zu sequence%s of %zu tokens",
-		 slash ? slash + 1 : t->name, t->n_sequences,
+	copy_name(name, slash ? slash + 1 : t->name);
+	snprintf(buf, len, "%s, first %zu sequence%s of %zu tokens", name,
+		 t->n_sequences,
 		 t->n_sequences == 1 ? "" : "s", t->context);
 	return buf;
 }

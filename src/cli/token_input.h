@@ -10,6 +10,7 @@
 #include "lm/config.h"
 
 #include <stdint.h>
+#include <sys/stat.h>
 
 /* What a program wants of its text when the command line does not say. */
 struct token_wish {
@@ -19,6 +20,7 @@ struct token_wish {
 
 struct token_input {
 	const char *name;	/* of the text, for messages */
+	struct stat st;		/* of its file, as it was opened */
 	/* [n_sequences × context + n_more], all below n_vocab; owned. */
 	uint32_t *ids;
 	size_t context, n_sequences;
@@ -36,7 +38,7 @@ void token_input_free(struct token_input *t);
 
 /*
  * "calib.txt, first 64 sequences of 512 tokens" to buf (len bytes), which it
- * returns: for people.
+ * returns: for people, and always UTF-8.
  */
 char *token_input_describe(const struct token_input *t, char *buf, size_t len);
 

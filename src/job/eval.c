@@ -44,15 +44,16 @@ uint64_t job_eval_memory(const struct job_env *env,
 			 const struct eval_options *opt,
 			 const struct lm_model *m)
 {
-	unsigned threads = job_threads(env);
-	struct lm_run r;
 	uint64_t n = n_tokens(opt), d = m->conf.d_model, group;
+	struct engine_share share;
+	struct lm_run r;
 
 	lm_run_size(&r, &m->conf, opt->context);
-	group = engine_group_seqs(&r, threads) * opt->context;
-	return 2 * lm_model_bytes(m) +
-	       engine_memory(m, opt->context, threads, 0) +
-	       n * (d * sizeof(float) + sizeof(struct lm_token_score) +
+	share = engine_share(&r, job_threads(env), opt->n_sequences);
+	group = share.group_seqs * opt->context;
+	return (opt->alone ? 1 : 2) * lm_model_bytes(m) +
+	       engine_memory(m, opt->context, &share, 0) +
+	       n * ((opt->alone ? 0 : d) * sizeof(float) + sizeof(struct lm_token_score) +
 		    sizeof(uint32_t) + sizeof(float)) +
 	       group * d * sizeof(float);
 }
@@ -76,7 +77,8 @@ static void score_slice(void *ctx, const struct engine_slice *s)
 			      s->scratch, s->flop);
 		return;
 	}
-	y = run->x + at * d;
+	if (run->x)
+		y = run->x + at * d;
 	lm_head_norm(&run->engine.head, s->n, hidden, y, NULL);
 	lm_head_score(&run->engine.head, y, NULL, NULL, s->n, targets, scores,
 		      s->scratch, s->flop);
@@ -171,8 +173,12 @@ static enum hvqz_ret run_all(struct eval_run *run, const struct lm_model *m,
 	const struct eval_options *opt = &run->base->opt;
 	struct lm_engine *e = &run->engine;
 	size_t n = n_tokens(opt), d = m->conf.d_model, left, now;
+	struct engine_share share;
+	struct lm_run r;
 
-	TRY(engine_init(e, m, opt->context, job_threads(run->env), 0, err));
+	lm_run_size(&r, &m->conf, opt->context);
+	share = engine_share(&r, job_threads(run->env), opt->n_sequences);
+	TRY(engine_init(e, m, opt->context, &share, 0, err));
 	if (run->given)
 		TRY(lm_head_init(&run->original, &e->run, run->base->model,
 				 err));
@@ -216,8 +222,8 @@ enum hvqz_ret job_eval_base(const struct job_env *env,
 	b->opt = *opt;
 	b->model = m;
 	b->tokens = malloc((n + 1) * sizeof(*tokens));
-	b->x = malloc(n * d * sizeof(float));
-	if (!b->tokens || !b->x) {
+	b->x = opt->alone ? NULL : malloc(n * d * sizeof(float));
+	if (!b->tokens || (!b->x && !opt->alone)) {
 		ret = hvqz_nomem(err, (uint64_t)n * d * sizeof(float),
 				 "hidden states");
 		goto out;

@@ -14,6 +14,7 @@
 struct eval_options {
 	size_t context;		/* tokens of a sequence */
 	size_t n_sequences;
+	bool alone;		/* nothing will be compared with it */
 };
 
 /* The original, and what the given weights are compared with. */
@@ -29,7 +30,10 @@ struct eval_score {
 	double top1;		/* share of tokens with the same best guess */
 };
 
-/* Bytes that an evaluation will hold at most, the two models included. */
+/*
+ * Bytes that an evaluation will hold at most, m included, and another like it
+ * unless it is alone.
+ */
 uint64_t job_eval_memory(const struct job_env *env,
 			 const struct eval_options *opt,
 			 const struct lm_model *m);

@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* Far from where sizes wrap around. */
+#define MOST_TOKENS (1ULL << 40)
+#define MOST_FLOATS 0x1p58
+
 static double now(void)
 {
 	struct timespec t;
@@ -24,14 +28,28 @@ enum hvqz_ret job_sense_plan(const struct job_env *env,
 			     const struct lm_model *m, struct sense_report *rep,
 			     struct hvqz_err *err)
 {
-	unsigned threads = job_threads(env);
+	struct engine_share share;
+	struct lm_run r;
 
+	if (opt->n_sequences > MOST_TOKENS / opt->context)
+		return hvqz_fail(err, HVQZ_USAGE, "%zu sequences of %zu tokens "
+				 "are too many: %llu tokens at most",
+				 opt->n_sequences, opt->context, MOST_TOKENS);
+	lm_run_size(&r, &m->conf, opt->context);
+	share = engine_share(&r, job_threads(env), opt->n_sequences);
+	/* No size below is far beyond this one. */
+	if ((double)share.group_seqs * (double)opt->context *
+		    (double)(m->conf.d_model + m->conf.d_ff) *
+		    (double)(m->conf.n_layers + opt->draws + 8) > MOST_FLOATS)
+		return hvqz_fail(err, HVQZ_USAGE, "%zu sequences of %zu tokens "
+				 "at a time need more memory than there can "
+				 "be", share.group_seqs, opt->context);
 	*rep = (struct sense_report){
 		.n_tokens = (uint64_t)opt->context * opt->n_sequences,
 		.n_weights = sense_n_entries(m, opt),
 		.memory = lm_model_bytes(m) + sense_sums_memory(m, opt) +
-			  engine_memory(m, opt->context, threads, opt->draws) +
-			  sense_pass_memory(m, opt, threads),
+			  engine_memory(m, opt->context, &share, opt->draws) +
+			  sense_pass_memory(m, opt, share.group_seqs),
 	};
 	return job_check_memory(env, rep->memory,
 				opt->full ? "--block or --diag"
@@ -98,7 +116,9 @@ enum hvqz_ret job_sense(const struct job_env *env,
 			struct sink *out, struct sense_report *rep,
 			struct hvqz_err *err)
 {
+	struct engine_share share;
 	struct lm_engine e = {0};
+	struct lm_run r;
 	struct sense_sums sums = {0};
 	struct sense_pass pass = {
 		.env = env,
@@ -110,7 +130,9 @@ enum hvqz_ret job_sense(const struct job_env *env,
 	enum hvqz_ret ret;
 
 	TRY(job_sense_plan(env, opt, m, rep, err));
-	TRY_OUT(engine_init(&e, m, opt->context, job_threads(env), opt->draws,
+	lm_run_size(&r, &m->conf, opt->context);
+	share = engine_share(&r, job_threads(env), opt->n_sequences);
+	TRY_OUT(engine_init(&e, m, opt->context, &share, opt->draws,
 			    err));
 	TRY_OUT(sense_sums_init(&sums, m, opt, err));
 	TRY_OUT(run_all(&pass, rep, err));

@@ -22,11 +22,9 @@ struct sizes {
 };
 
 static struct sizes sizes_of(const struct lm_run *r,
-			     const struct sense_options *opt,
-			     unsigned n_threads)
+			     const struct sense_options *opt, size_t seqs)
 {
 	const struct lm_config *c = r->conf;
-	size_t seqs = engine_group_seqs(r, n_threads);
 	size_t n = seqs * r->context, slices = lm_n_slices(r, seqs);
 	bool back = opt->draws > 0;
 
@@ -40,23 +38,21 @@ static struct sizes sizes_of(const struct lm_run *r,
 }
 
 uint64_t sense_pass_memory(const struct lm_model *m,
-			   const struct sense_options *opt, unsigned n_threads)
+			   const struct sense_options *opt, size_t seqs)
 {
 	struct lm_run r;
 	struct sizes s;
 
 	lm_run_size(&r, &m->conf, opt->context);
-	s = sizes_of(&r, opt, n_threads);
+	s = sizes_of(&r, opt, seqs);
 	return (s.x + s.inputs + s.dx + s.squares + s.g_head +
-		engine_group_seqs(&r, n_threads) * opt->context) *
-	       sizeof(float);
+		seqs * opt->context) * sizeof(float);
 }
 
 enum hvqz_ret sense_pass_init(struct sense_pass *p, struct hvqz_err *err)
 {
 	const struct lm_run *r = &p->e->run;
-	unsigned n_threads = team_size(p->e->team);
-	struct sizes s = sizes_of(r, p->opt, n_threads);
+	struct sizes s = sizes_of(r, p->opt, p->e->group_seqs);
 	size_t n = p->e->group_seqs * r->context;
 	size_t slices = lm_n_slices(r, p->e->group_seqs);
 
@@ -71,7 +67,8 @@ enum hvqz_ret sense_pass_init(struct sense_pass *p, struct hvqz_err *err)
 	if (!p->x || !p->inputs_mem || !p->dx || !p->squares_mem ||
 	    !p->squares || !p->g_head || !p->slice_nll || !p->targets)
 		return hvqz_nomem(
-			err, sense_pass_memory(p->e->model, p->opt, n_threads),
+			err, sense_pass_memory(p->e->model, p->opt,
+						   p->e->group_seqs),
 			"a group of sequences");
 	layer_acts_place(r, LAYER_INPUTS, n, p->inputs_mem, &p->inputs);
 	for (size_t i = 0; p->opt->draws && i < slices; i++)

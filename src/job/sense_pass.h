@@ -30,9 +30,9 @@ struct sense_pass {
 /* The caller sets the first five, and frees *p always. */
 enum hvqz_ret sense_pass_init(struct sense_pass *p, struct hvqz_err *err);
 void sense_pass_free(struct sense_pass *p);
+/* Bytes, for groups of so many sequences. */
 uint64_t sense_pass_memory(const struct lm_model *m,
-			   const struct sense_options *opt,
-			   unsigned n_threads);
+			   const struct sense_options *opt, size_t seqs);
 
 /* The next n_seqs sequences, at most a group of them. */
 enum hvqz_ret sense_pass_group(struct sense_pass *p, size_t n_seqs,

@@ -88,7 +88,7 @@ INLINE void ROWS(exp)(lanes *v)
 {
 	const float log2e = 0x1.715476p+0f, round = 0x1.8p+23f;
 	const float ln2_hi = 0x1.62e4p-1f, ln2_lo = 0x1.7f7d1cp-20f;
-	int_lanes small = *v < -87.0f;
+	int_lanes small = *v < -87.0f, nan = *v != *v;
 	bit_lanes k;
 	lanes x = *v, t, p;
 
@@ -102,7 +102,9 @@ INLINE void ROWS(exp)(lanes *v)
 	p = p * x + 0.5f;
 	p = p * x + 1.0f;
 	p = p * x + 1.0f;
-	*v = (lanes)(((bit_lanes)p + k) & ~(bit_lanes)small);
+	/* A NaN's payload must not be taken for an exponent. */
+	*v = (lanes)((((bit_lanes)p + k) & ~(bit_lanes)small) |
+		     (bit_lanes)nan);
 }
 
 static ROWS_TARGET float ROWS(norm)(float *y, const float *x, const float *w,

@@ -18,12 +18,20 @@ static size_t max(size_t a, size_t b)
 	return a > b ? a : b;
 }
 
-size_t engine_group_seqs(const struct lm_run *r, unsigned n_threads)
+struct engine_share engine_share(const struct lm_run *r, unsigned n_threads,
+				 size_t n_seqs)
 {
-	size_t rounds = (LEAST_SLICES + n_threads - 1) / n_threads;
+	size_t slices = lm_n_slices(r, n_seqs), group;
 
+	if (n_threads > slices)
+		n_threads = (unsigned)slices;
 	/* A whole number of slices for each thread: none waits for others. */
-	return r->slice_seqs * n_threads * rounds;
+	group = (LEAST_SLICES + n_threads - 1) / n_threads * n_threads;
+	return (struct engine_share){
+		.n_threads = n_threads,
+		.group_seqs = (group < slices ? group : slices) *
+			      r->slice_seqs,
+	};
 }
 
 /* Floats that a thread needs at its worst moment. */
@@ -46,25 +54,27 @@ static size_t wide_len(const struct lm_model *m)
 }
 
 uint64_t engine_memory(const struct lm_model *m, size_t context,
-		       unsigned n_threads, unsigned n_draws)
+		       const struct engine_share *share, unsigned n_draws)
 {
 	struct lm_run r;
 	struct lm_head h = {.run = &r};
 
 	lm_run_size(&r, &m->conf, context);
-	return ((uint64_t)desk_len(&r, &h, n_draws) * n_threads + wide_len(m) +
-		context * m->conf.d_head + m->conf.d_model) *
+	return ((uint64_t)desk_len(&r, &h, n_draws) * share->n_threads +
+		wide_len(m) + context * m->conf.d_head + m->conf.d_model) *
 	       sizeof(float);
 }
 
 enum hvqz_ret engine_init(struct lm_engine *e, const struct lm_model *m,
-			  size_t context, unsigned n_threads, unsigned n_draws,
-			  struct hvqz_err *err)
+			  size_t context, const struct engine_share *share,
+			  unsigned n_draws, struct hvqz_err *err)
 {
+	unsigned n_threads = share->n_threads;
+
 	*e = (struct lm_engine){.model = m, .n_draws = n_draws};
 	TRY(lm_run_init(&e->run, &m->conf, context, err));
 	TRY(lm_head_init(&e->head, &e->run, m, err));
-	e->group_seqs = engine_group_seqs(&e->run, n_threads);
+	e->group_seqs = share->group_seqs;
 	e->desk_len = desk_len(&e->run, &e->head, n_draws);
 	e->wide = malloc(wide_len(m) * sizeof(float));
 	e->desks = calloc(n_threads, sizeof(*e->desks));

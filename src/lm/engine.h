@@ -31,18 +31,26 @@ struct lm_engine {
 	size_t desk_len;	/* floats */
 };
 
+/*
+ * How n_seqs sequences are shared out: never more threads than slices, and a
+ * group no larger than what there is.
+ */
+struct engine_share {
+	unsigned n_threads;
+	size_t group_seqs;	/* sequences of a full group */
+};
+struct engine_share engine_share(const struct lm_run *r, unsigned n_threads,
+				 size_t n_seqs);
+
 /* n_draws: the most that engine_back() will get. The caller frees *e always. */
 enum hvqz_ret engine_init(struct lm_engine *e, const struct lm_model *m,
-			  size_t context, unsigned n_threads, unsigned n_draws,
-			  struct hvqz_err *err);
+			  size_t context, const struct engine_share *share,
+			  unsigned n_draws, struct hvqz_err *err);
 void engine_free(struct lm_engine *e);
 
 /* Bytes it will hold, the model not counted. */
 uint64_t engine_memory(const struct lm_model *m, size_t context,
-		       unsigned n_threads, unsigned n_draws);
-
-/* Sequences of a full group. */
-size_t engine_group_seqs(const struct lm_run *r, unsigned n_threads);
+		       const struct engine_share *share, unsigned n_draws);
 
 /* Multiplications and additions in matrix products so far. */
 double engine_flop(const struct lm_engine *e);

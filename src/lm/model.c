@@ -205,8 +205,10 @@ enum hvqz_ret lm_model_place(struct lm_model *m, const struct tensor *t,
 		return hvqz_fail_tensor(err, HVQZ_UNSUPPORTED, t->name,
 					"a model of this config.json has no "
 					"such tensor");
-	if (!*w)
+	if (!*w) {
+		m->n_unused += t->n_elems;
 		return HVQZ_OK;
+	}
 	if (!dtype_is_weight(t->dtype))
 		return hvqz_fail_tensor(err, HVQZ_UNSUPPORTED, t->name,
 					"dtype %s; weights are F16, BF16 or "

@@ -46,6 +46,7 @@ struct lm_model {
 	struct lm_weight final_norm;	/* [d_model] */
 	struct lm_weight head;		/* [n_vocab, d_model]; n_rows 0: tied */
 	struct lm_layer *layers;	/* [conf.n_layers], owned */
+	uint64_t n_unused;	/* elements passed over in the files */
 };
 
 /*

@@ -64,6 +64,20 @@ for f in config.json model.safetensors tokenizer.json; do
 	says "hvqz-sense: own/$f: the output is one of the model's own files"
 	cmp "$dir/$f" "own/$f" || fail "own/$f was replaced"
 done
+cp own/model.safetensors own/part1.safetensors
+status 1 hvqz_sense own --tokens "$ids" -n 1 -f -o own/part1.safetensors
+says "own/part1.safetensors: the output is one of the model's own files"
+status 1 hvqz_sense own --tokens "$ids" -n 1 -o own/model-2.safetensors
+says "own/model-2.safetensors: the output is one of the model's own files"
+absent own/model-2.safetensors
+rm own/part1.safetensors
+cp "$ids" in.u16
+status 1 hvqz_sense own --tokens in.u16 -n 1 -f -o in.u16
+says "hvqz-sense: in.u16: the output is the input"
+cmp "$ids" in.u16 || fail "the input was replaced"
+head -c 9000 "$dir/calib.txt" >"$(printf 'caf\351.txt')"
+status 0 hvqz_sense own --text "$(printf 'caf\351.txt')" -n 1 --diag -o named
+grep -qa 'caf?.txt, first 1 sequence of 256' named || fail "the text's name"
 status 0 hvqz_sense own --tokens "$ids" -n 1 -o own/side.safetensors
 status 0 hvqz_sense own --tokens "$ids" -n 1 -f -o own/side.safetensors
 
