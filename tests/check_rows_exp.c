@@ -5,6 +5,8 @@
 #include "tests/rows_case.h"
 
 #include <float.h>
+#include <stdint.h>
+#include <string.h>
 
 /* ---- softmax ---- */
 
@@ -45,6 +47,28 @@ START_TEST(softmax_of_ordinary_scores)
 			float *s = row_random(n, sizes[i], 8);
 
 			check_softmax(s, n, 0.25);
+			row_free(s, n);
+		}
+}
+END_TEST
+
+/* A NaN stays one, whatever its payload: the exponent is made of bits. */
+START_TEST(softmax_of_no_number)
+{
+	static const uint32_t odd[] = {0x7f800001, 0xffc00003, 0x7fc00055,
+				       0x7fc00000, 0x7fffffff, 0xff8001ff};
+
+	if (!take_table(_i))
+		return;
+	for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++)
+		for (size_t n = 1; n < 20; n++) {
+			float *s = row_random(n, 3, 9);
+
+			memcpy(s + n / 2, &odd[i], sizeof(*s));
+			ck_assert(isnan(k->sum_exp(s, n, 1)));
+			k->softmax(s, n, 0.5f);
+			for (size_t j = 0; j < n; j++)
+				ck_assert(isnan(s[j]));
 			row_free(s, n);
 		}
 }
@@ -245,6 +269,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		softmax_of_ordinary_scores, softmax_of_huge_scores,
+		softmax_of_ordinary_scores, softmax_of_no_number,
 		softmax_back_is_its_gradient, exp_is_as_exact_as_claimed,
 		exp_of_the_extremes, sums_of_exp, fisher_of_a_softmax,
 	};
