@@ -378,7 +378,7 @@ START_TEST(long_piece_is_not_quadratic)
 
 		s.n_steps = 0;
 		ck_assert_int_eq(bpe_encode(&t->vocab, &s, piece, len, &ids,
-					    NULL), HVQZ_OK);
+					    NULL, NULL), HVQZ_OK);
 		ck_assert_uint_eq(ids.len / sizeof(uint32_t), len / 128);
 		steps[i] = s.n_steps;
 		buf_free(&ids);

@@ -283,7 +283,7 @@ START_TEST(mutated)
 		}
 		n_good++;
 		if (tokenizer_encode(t, (const uint8_t *)text, strlen(text),
-				     &ids, &n, &err) == HVQZ_OK)
+				     NULL, &ids, &n, &err) == HVQZ_OK)
 			free(ids);
 		tokenizer_free(t);
 	}
@@ -294,10 +294,103 @@ START_TEST(mutated)
 }
 END_TEST
 
+/* Patterns that take exponential or cubic time on runs of `a`. */
+static const struct slow {
+	const char *regex;
+	unsigned run;		/* this many 'a', " b ", and again */
+} slow[] = {
+	{"(?:a+)+$|a", 26},
+	{"(?:a+)+$|a", 14},	/* no try is long, but all of them are */
+	{"(?:a+)+$", 26},
+	{"a*a*a*[^ab ]|.", 2000},
+	{"(?:a|a)+c|.", 26},
+	{"a*a*a*+[^ab ]|.", 50000},	/* 10^9 steps, each of them long */
+	{"\\\\p{L}*\\\\w*\\\\p{L}*\\\\d|.", 50000},
+};
+
+struct stop_at {
+	unsigned n, at;
+};
+
+static bool stop_at(void *ctx)
+{
+	struct stop_at *s = ctx;
+
+	return ++s->n == s->at;
+}
+
+static struct tokenizer *split_tokenizer(const char *regex)
+{
+	char pre[400];
+
+	snprintf(pre, sizeof(pre), "{\"type\":\"Sequence\","
+		 "\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{"
+		 "\"Regex\":\"%s\"},\"behavior\":\"Isolated\"},%s]}", regex,
+		 PLAIN);
+	return new_tokenizer(&(struct spec){.pre = pre});
+}
+
+/* 58 KB ran for minutes, and no signal was heard. */
+START_TEST(slow_patterns)
+{
+	enum { LEN = 58000 };
+	const struct slow *s = &slow[_i];
+	struct tokenizer *t = split_tokenizer(s->regex);
+	struct stop_at count = {0, 0}, third = {0, 3};
+	struct tokenizer_stop stop = {stop_at, &count};
+	struct hvqz_err err = {0};
+	struct buf b = {0};
+	uint32_t *ids;
+	size_t n;
+
+	while (b.len < LEN) {
+		for (unsigned i = 0; i < s->run; i++)
+			buf_u8(&b, 'a');
+		buf_put(&b, " b ", 3);
+	}
+	ck_assert_int_eq(tokenizer_encode(t, b.p, b.len, &stop, &ids, &n,
+					  &err), HVQZ_UNSUPPORTED);
+	ck_assert_msg(strstr(err.msg, "too long") != NULL, "%s", err.msg);
+	if (!strchr(s->regex, '\\'))
+		ck_assert_msg(strstr(err.msg, s->regex) != NULL, "%s",
+			      err.msg);
+	ck_assert_uint_lt(count.n, (1 << 24) + (64 + 2) * LEN);
+	stop.ctx = &third;
+	ck_assert_int_eq(tokenizer_encode(t, b.p, b.len, &stop, &ids, &n,
+					  &err), HVQZ_STOPPED);
+	ck_assert_str_eq(err.msg, "stopped");
+	ck_assert_uint_eq(third.n, 3);
+	buf_free(&b);
+	tokenizer_free(t);
+}
+END_TEST
+
+/* One piece of 1 MiB: what is left to stop is the merging. */
+START_TEST(stopped_while_merging)
+{
+	static const char *const merges[] = {"a a", "aa aa", NULL};
+	struct tokenizer *t = new_tokenizer(&(struct spec){.merges = merges});
+	struct stop_at third = {0, 3};
+	struct tokenizer_stop stop = {stop_at, &third};
+	struct hvqz_err err = {0};
+	size_t n, len = 1 << 20;
+	char *text = malloc(len);
+	uint32_t *ids;
+
+	memset(text, 'a', len);
+	ck_assert_int_eq(tokenizer_encode(t, (const uint8_t *)text, len, &stop,
+					  &ids, &n, &err), HVQZ_STOPPED);
+	ck_assert_uint_eq(third.n, 3);
+	free(text);
+	tokenizer_free(t);
+}
+END_TEST
+
 static Suite *damage_suite(void)
 {
 	Suite *s = suite_create("tokenizer_damage");
 	TCase *parts = tcase_create("parts");
+	TCase *slow_case = tcase_create("slow");
 	TCase *fuzz = tcase_create("fuzz");
 
 	tcase_add_loop_test(parts, wrong_parts, 0,
@@ -307,6 +400,12 @@ static Suite *damage_suite(void)
 	tcase_add_test(parts, same_token_twice);
 	tcase_add_test(parts, deep_nesting);
 	suite_add_tcase(s, parts);
+
+	tcase_set_timeout(slow_case, 60);
+	tcase_add_loop_test(slow_case, slow_patterns, 0,
+			    sizeof(slow) / sizeof(slow[0]));
+	tcase_add_test(slow_case, stopped_while_merging);
+	suite_add_tcase(s, slow_case);
 
 	tcase_set_timeout(fuzz, 120);
 	tcase_add_loop_test(fuzz, mutated, 0, 4);

@@ -127,7 +127,8 @@ START_TEST(pieces)
 	ck_assert_msg(split_load(&s, j, &err) == HVQZ_OK, "%s", err.msg);
 	ck_assert_int_eq(split_begin(&scratch, &err), HVQZ_OK);
 	ck_assert_msg(split_run(&s, &scratch, (const uint8_t *)c->text,
-				strlen(c->text), &sink, &err) == HVQZ_OK,
+				strlen(c->text), &sink, NULL, &err) ==
+			      HVQZ_OK,
 		      "%s", err.msg);
 	buf_u8(&b, 0);
 	ck_assert_str_eq((const char *)b.p, c->want);

@@ -128,7 +128,7 @@ static inline size_t trip(const struct tokenizer *t, const void *text,
 		back = text;
 		back_len = len;
 	}
-	ck_assert_msg(tokenizer_encode(t, text, len, ids, &n, &err) ==
+	ck_assert_msg(tokenizer_encode(t, text, len, NULL, ids, &n, &err) ==
 			      HVQZ_OK, "%s", err.msg);
 	ck_assert_msg(tokenizer_decode(t, *ids, n, &out, &out_len, &err) ==
 			      HVQZ_OK, "%s", err.msg);

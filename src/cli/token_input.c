@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "cli/folder.h"
 #include "cli/in_file.h"
+#include "cli/signals.h"
 #include "cli/text.h"
 #include "lm/tokenizer/tokenizer.h"
 #include "lm/tokenizer/utf8.h"
@@ -131,6 +132,7 @@ static enum hvqz_ret read_text(const struct tokenizer *tok, struct source *src,
 			       size_t need, uint32_t **ids, size_t *n,
 			       struct hvqz_err *err)
 {
+	static const struct tokenizer_stop stop = {signals_stopped, NULL};
 	size_t most = MAX_BYTES;
 	struct buf b = {0};
 	enum hvqz_ret ret;
@@ -141,7 +143,8 @@ static enum hvqz_ret read_text(const struct tokenizer *tok, struct source *src,
 	for (;;) {
 		most = most < MAX_BYTES ? most : MAX_BYTES;
 		TRY_OUT(read_up_to(src, most, &b, &end, err));
-		TRY_OUT(tokenizer_encode(tok, b.p, b.len, ids, n, err));
+		TRY_OUT(tokenizer_encode(tok, b.p, b.len, &stop, ids, n,
+					 err));
 		if (end || (need && *n / 2 >= need))
 			break;
 		free(*ids);

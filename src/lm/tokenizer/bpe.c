@@ -18,6 +18,8 @@
 
 #include <stdlib.h>
 
+enum { ASK = 4096 };	/* merges between two questions whether to stop */
+
 void bpe_free(struct bpe_scratch *s)
 {
 	free(s->symbols);
@@ -89,15 +91,20 @@ static void propose(const struct vocab *v, struct bpe_scratch *s,
 		push(s, (uint64_t)rank << 32 | left);
 }
 
-static void merge_all(const struct vocab *v, struct bpe_scratch *s)
+static enum hvqz_ret merge_all(const struct vocab *v, struct bpe_scratch *s,
+			       const struct tokenizer_stop *stop,
+			       struct hvqz_err *err)
 {
 	struct symbol *sym = s->symbols;
+	size_t n = 0;
 
 	while (s->n_heap) {
 		uint64_t key = pop(s);
 		const struct merge *m = &v->merges[key >> 32];
 		uint32_t left = (uint32_t)key, right = sym[left].next;
 
+		if (++n % ASK == 0)
+			TRY(tokenizer_poll(stop, err));
 		if (sym[left].id != m->left || right == VOCAB_NONE ||
 		    sym[right].id != m->right)
 			continue;
@@ -110,10 +117,12 @@ static void merge_all(const struct vocab *v, struct bpe_scratch *s)
 			propose(v, s, sym[left].prev);
 		propose(v, s, left);
 	}
+	return HVQZ_OK;
 }
 
 enum hvqz_ret bpe_encode(const struct vocab *v, struct bpe_scratch *s,
 			 const uint8_t *piece, size_t len, struct buf *ids,
+			 const struct tokenizer_stop *stop,
 			 struct hvqz_err *err)
 {
 	uint32_t whole;
@@ -138,7 +147,7 @@ enum hvqz_ret bpe_encode(const struct vocab *v, struct bpe_scratch *s,
 		};
 	for (uint32_t i = 0; i + 1 < len; i++)
 		propose(v, s, i);
-	merge_all(v, s);
+	TRY(merge_all(v, s, stop, err));
 	for (uint32_t i = 0; i != VOCAB_NONE; i = s->symbols[i].next)
 		buf_put(ids, &s->symbols[i].id, sizeof(uint32_t));
 	return buf_ok(ids, err);

@@ -4,6 +4,7 @@
 #ifndef LM_TOKENIZER_BPE_H
 #define LM_TOKENIZER_BPE_H
 
+#include "lm/tokenizer/stop.h"
 #include "lm/tokenizer/vocab.h"
 
 /* A run of bytes that is a token so far, in a list of them. */
@@ -23,9 +24,13 @@ struct bpe_scratch {
 
 void bpe_free(struct bpe_scratch *s);
 
-/* Append the ids (uint32_t) of a piece to ids. O(len log len). */
+/*
+ * Append the ids (uint32_t) of a piece to ids. O(len log len). stop (may be
+ * NULL) is asked every few thousand merges.
+ */
 enum hvqz_ret bpe_encode(const struct vocab *v, struct bpe_scratch *s,
 			 const uint8_t *piece, size_t len, struct buf *ids,
+			 const struct tokenizer_stop *stop,
 			 struct hvqz_err *err);
 
 #endif

@@ -13,6 +13,7 @@
 #define LM_TOKENIZER_SPLIT_H
 
 #include "base/error.h"
+#include "lm/tokenizer/stop.h"
 
 #include <jansson.h>
 #include <stddef.h>
@@ -26,6 +27,8 @@ enum { SPLIT_MAX_STEPS = 32 };
 struct split {
 	/* NULL: the step that puts a space. */
 	pcre2_code *steps[SPLIT_MAX_STEPS];
+	pcre2_code *counted[SPLIT_MAX_STEPS];	/* the same with callouts */
+	char *patterns[SPLIT_MAX_STEPS];	/* as they came, for errors */
 	unsigned n_steps;
 };
 
@@ -34,6 +37,7 @@ struct split_scratch {
 	pcre2_match_data *match;
 	pcre2_match_context *limits;
 	pcre2_jit_stack *stack;
+	uint64_t budget;	/* steps of matching that are left: split.c */
 };
 
 /* Gets every piece in order. */
@@ -58,13 +62,22 @@ enum hvqz_ret split_add_literal(struct split *s, const char *text,
 				struct hvqz_err *err);
 enum hvqz_ret split_add_space(struct split *s, struct hvqz_err *err);
 
-/* Zero-initialise; split_end() also after a failure. */
+/*
+ * Zero-initialise; split_end() also after a failure. One scratch is for one
+ * text, in as many runs as it takes: they share its budget.
+ */
 enum hvqz_ret split_begin(struct split_scratch *scratch,
 			  struct hvqz_err *err);
 void split_end(struct split_scratch *scratch);
 
+/*
+ * stop (may be NULL) is asked wherever a pattern is tried and while it is.
+ * HVQZ_UNSUPPORTED names a pattern that takes too long on this text.
+ */
 enum hvqz_ret split_run(const struct split *s, struct split_scratch *scratch,
 			const uint8_t *text, size_t len,
-			const struct split_sink *sink, struct hvqz_err *err);
+			const struct split_sink *sink,
+			const struct tokenizer_stop *stop,
+			struct hvqz_err *err);
 
 #endif

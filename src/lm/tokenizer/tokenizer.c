@@ -27,6 +27,7 @@ struct encoder {
 	struct bpe_scratch bpe;
 	struct buf normal;	/* the text between added tokens, as NFC */
 	struct buf ids;		/* of uint32_t */
+	const struct tokenizer_stop *stop;
 	struct hvqz_err *err;
 };
 
@@ -35,7 +36,8 @@ static enum hvqz_ret take_piece(void *ctx, const uint8_t *piece, size_t len,
 {
 	struct encoder *e = ctx;
 
-	return bpe_encode(&e->t->vocab, &e->bpe, piece, len, &e->ids, err);
+	return bpe_encode(&e->t->vocab, &e->bpe, piece, len, &e->ids, e->stop,
+			  err);
 }
 
 static enum hvqz_ret encode_plain(struct encoder *e, const uint8_t *text,
@@ -43,7 +45,8 @@ static enum hvqz_ret encode_plain(struct encoder *e, const uint8_t *text,
 {
 	const struct split_sink sink = {take_piece, e};
 
-	return split_run(&e->t->split, &e->split, text, len, &sink, e->err);
+	return split_run(&e->t->split, &e->split, text, len, &sink, e->stop,
+			 e->err);
 }
 
 /* Ids of the added tokens of a list; what is between them goes to `plain`. */
@@ -57,6 +60,7 @@ static enum hvqz_ret encode_added(struct encoder *e, const struct added *a,
 	size_t from = 0;
 
 	while (added_find(a, text, len, from, &hit)) {
+		TRY(tokenizer_poll(e->stop, e->err));
 		if (hit.start > from)
 			TRY(plain(e, text + from, hit.start - from));
 		buf_put(&e->ids, &hit.id, sizeof(hit.id));
@@ -80,10 +84,11 @@ static enum hvqz_ret encode_raw(struct encoder *e, const uint8_t *text,
 }
 
 enum hvqz_ret tokenizer_encode(const struct tokenizer *t, const uint8_t *text,
-			       size_t len, uint32_t **ids, size_t *n_ids,
+			       size_t len, const struct tokenizer_stop *stop,
+			       uint32_t **ids, size_t *n_ids,
 			       struct hvqz_err *err)
 {
-	struct encoder e = {.t = t, .err = err};
+	struct encoder e = {.t = t, .stop = stop, .err = err};
 	enum hvqz_ret ret;
 
 	TRY_OUT(split_begin(&e.split, err));

@@ -13,6 +13,7 @@
 #define LM_TOKENIZER_H
 
 #include "base/error.h"
+#include "lm/tokenizer/stop.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -34,10 +35,13 @@ uint32_t tokenizer_n_ids(const struct tokenizer *t);
 /*
  * The ids of len bytes of text, no special tokens added; those that stand in
  * the text are recognised. The caller frees *ids, which may be NULL for none.
- * Time is O(len log len).
+ * Time is O(len log len) with sane patterns; HVQZ_UNSUPPORTED names one that
+ * takes far longer. stop may be NULL: asked again and again, and HVQZ_STOPPED
+ * when it says so.
  */
 enum hvqz_ret tokenizer_encode(const struct tokenizer *t, const uint8_t *text,
-			       size_t len, uint32_t **ids, size_t *n_ids,
+			       size_t len, const struct tokenizer_stop *stop,
+			       uint32_t **ids, size_t *n_ids,
 			       struct hvqz_err *err);
 
 /*
