@@ -1,6 +1,6 @@
 /*
- * check_factor.c - factors of Hessians and the feedback through them, against
- * the plain double-precision versions of themselves.
+ * check_factor.c - factors of Hessians, against the plain double-precision
+ * versions of themselves. The feedback through them: check_feedback.c.
  *
  * The last tests factor every Hessian of real sidecars: $DATA/kjv-1m (in the
  * source tree) and, where there is one, $HVQZ_MODELS/docs-5m.
@@ -9,7 +9,6 @@
 #include "sense_case.h"
 
 #include "sense/factor.h"
-#include "sense/feedback.h"
 
 #include <math.h>
 
@@ -428,94 +427,6 @@ START_TEST(memory)
 }
 END_TEST
 
-/* ---- feedback ---- */
-
-enum { FB_N = 70, FB_ROWS = 33 };
-
-/* Every split of the columns into [0, a) [a, b) [b, n). */
-START_TEST(feedback)
-{
-	float *h = case_covariance(FB_N, 3, 40);
-	float e[FB_N * FB_ROWS], t[FB_N * FB_ROWS], w[FB_N * FB_ROWS];
-	struct rng r = {41};
-	struct hvqz_err err;
-	struct sense_case c;
-	struct factor f;
-
-	for (int i = 0; i < FB_N * FB_ROWS; i++) {
-		e[i] = case_random(&r);
-		w[i] = case_random(&r);
-	}
-	case_open(&c, h, NULL, FB_N);
-	ck_assert_int_eq(factor_make(c.s, &f, &err), HVQZ_OK);
-	for (size_t a = 0; a < FB_N; a += 1 + a / 3)
-		for (size_t b = a + 1; b <= FB_N; b += 1 + b / 9) {
-			memcpy(t, w, sizeof(t));
-			feedback_block(&f, e, FB_ROWS, a, b,
-				       t + a * FB_ROWS);
-			for (size_t j = b; j-- > a;)
-				feedback_column(&f, e, FB_ROWS, j, b,
-						t + j * FB_ROWS);
-			for (size_t i = 0; i < FB_N * FB_ROWS; i++) {
-				size_t j = i / FB_ROWS, row = i % FB_ROWS;
-				double sum = (double)w[i];
-
-				for (size_t k = j + 1;
-				     j >= a && j < b && k < FB_N; k++)
-					sum += (double)f.m[k * FB_N + j] *
-					       (double)e[k * FB_ROWS + row];
-				ck_assert_double_eq_tol((double)t[i], sum,
-							2e-6);
-			}
-		}
-	factor_free(&f);
-	case_close(&c);
-	free(h);
-}
-END_TEST
-
-/* The point of it: Σ_j L_jj²·|e_j + Σ m_kj·e_k|² is e H eᵀ. */
-START_TEST(feedback_is_the_cost)
-{
-	float *h = case_covariance(FB_N, 3, 42);
-	double sum = 0, want = 0;
-	struct rng r = {43};
-	struct hvqz_err err;
-	struct sense_case c;
-	struct factor f;
-	float e[FB_N];
-
-	for (int j = 0; j < FB_N; j++)
-		e[j] = case_random(&r);
-	case_open(&c, h, NULL, FB_N);
-	ck_assert_int_eq(factor_make(c.s, &f, &err), HVQZ_OK);
-	for (size_t j = 0; j < FB_N; j++) {
-		float t = e[j];
-
-		feedback_column(&f, e, 1, j, FB_N, &t);
-		sum += (double)f.l[j] * (double)f.l[j] * (double)t * (double)t;
-		for (size_t k = 0; k < FB_N; k++)
-			want += (double)h[j * FB_N + k] * (double)e[j] *
-				(double)e[k] * (j == k ? 1.1 : 1);
-	}
-	ck_assert_double_eq_tol(sum / want, 1, 1e-5);
-	factor_free(&f);
-	case_close(&c);
-	free(h);
-}
-END_TEST
-
-START_TEST(no_feedback)
-{
-	float l[2] = {1, 1}, e[4] = {1, 1, 1, 1}, t[4] = {1, 2, 3, 4};
-	struct factor f = {.n = 2, .l = l};
-
-	feedback_block(&f, e, 2, 0, 1, t);
-	feedback_column(&f, e, 2, 0, 2, t);
-	ck_assert(t[0] == 1 && t[1] == 2);
-}
-END_TEST
-
 /* ---- real files ---- */
 
 struct real {
@@ -609,7 +520,6 @@ static Suite *factor_suite(void)
 {
 	Suite *s = suite_create("factor");
 	TCase *factor = tcase_create("factor");
-	TCase *fed = tcase_create("feedback");
 	TCase *real = tcase_create("real");
 
 	tcase_add_test(factor, factor_of_two);
@@ -626,11 +536,6 @@ static Suite *factor_suite(void)
 	tcase_add_test(factor, factor_out_of_range);
 	tcase_add_test(factor, memory);
 	suite_add_tcase(s, factor);
-
-	tcase_add_test(fed, feedback);
-	tcase_add_test(fed, feedback_is_the_cost);
-	tcase_add_test(fed, no_feedback);
-	suite_add_tcase(s, fed);
 
 	tcase_set_timeout(real, 120);
 	tcase_add_loop_test(real, real_sidecar, 0, N_OF(reals));
