@@ -57,9 +57,9 @@ kill $feeder
 no_traces
 rm fifo out
 
-# The same amid the encoding itself, where a chunk takes long.
+# The same amid the encoding itself, slow enough to be met there: seconds.
 echo old >m.safetensors.hvqz
-"$HVQZ" -9 -f m.safetensors 2>err &
+"$HVQZ" --preset mid -T1 -f m.safetensors 2>err &
 pid=$!
 running $pid
 kill -USR1 $pid
@@ -77,7 +77,7 @@ rm m.safetensors.hvqz
 
 # The terminal's signal, which a shell lets background jobs ignore.
 if env --default-signal=INT true 2>/dev/null; then
-	env --default-signal=INT "$HVQZ" -9 m.safetensors 2>err &
+	env --default-signal=INT "$HVQZ" --preset mid -T1 m.safetensors 2>err &
 	pid=$!
 	running $pid
 	kill -INT $pid
