@@ -18,7 +18,7 @@
 #include "base/bytes.h"
 #include "codec/codec.h"
 #include "codec/hasvq_index.h"
-#include "codec/scale.h"
+#include "base/scale.h"
 #include "codec/sparse.h"
 
 enum {

@@ -1,11 +1,11 @@
 /* trellis.c - codec 3: payload layout and decoder. */
 #include "codec/trellis.h"
 
-#include "codec/scale.h"
+#include "base/scale.h"
 #include "codec/trellis_search.h"
 #include "codec/weights.h"
 #include "entropy/bits.h"
-#include "entropy/intcode.h"
+#include "entropy/shortlist.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -62,95 +62,6 @@ void step_list_values(struct step_list *l, size_t n)
 						    (8 >> l->res)));
 }
 
-/* ---- lists of small signed numbers ---- */
-
-/* How a list is stored: a byte in front of it. */
-enum {
-	WAY_DIFFERENCES = 1,	/* each minus the one before */
-	WAY_PREDICTED = 2,	/* minus the guess */
-	WAYS = 4,
-	WAY_ZERO = 0xff,	/* all are zero, and nothing follows */
-};
-
-/*
- * In the shortest way: u8 way, then intcode of the zigzag numbers. guess [n]:
- * what the reader knows of them already, or NULL.
- */
-static enum hvqz_ret put_numbers(const int32_t *v, const int32_t *guess,
-				 size_t n, struct buf *out,
-				 struct hvqz_err *err)
-{
-	uint32_t *u = calloc(n, sizeof(*u));
-	struct buf best = {0}, trial = {0};
-	unsigned n_ways = guess ? WAYS : WAY_PREDICTED, best_way = 0;
-	bool zero = true;
-	enum hvqz_ret ret = HVQZ_OK;
-
-	if (!u)
-		return hvqz_nomem(err, n * sizeof(*u), "numbers to code");
-	for (size_t i = 0; i < n; i++)
-		zero &= !v[i];
-	for (unsigned way = 0; way < n_ways && !zero; way++) {
-		int32_t last = 0;
-
-		for (size_t i = 0; i < n; i++) {
-			int32_t x = v[i] - (way & WAY_PREDICTED ? guess[i]
-								: 0);
-
-			u[i] = zigzag(x - last);
-			last = way & WAY_DIFFERENCES ? x : 0;
-		}
-		buf_clear(&trial);
-		TRY_OUT(intcode_put(u, n, &trial, err));
-		if (!way || trial.len < best.len) {
-			struct buf longer = best;
-
-			best = trial;
-			trial = longer;
-			best_way = way;
-		}
-	}
-	buf_u8(out, zero ? WAY_ZERO : (uint8_t)best_way);
-	buf_put(out, best.p, best.len);
-	ret = buf_ok(out, err);
-out:
-	buf_free(&best);
-	buf_free(&trial);
-	free(u);
-	return ret;
-}
-
-/* Numbers within ±max; guess as above. */
-static enum hvqz_ret get_numbers(struct cursor *c, int32_t *v,
-				 const int32_t *guess, size_t n, int32_t max,
-				 const char *what, struct hvqz_err *err)
-{
-	int64_t last = 0;
-	uint8_t way;
-
-	if (!cur_u8(c, &way) ||
-	    (way >= (guess ? WAYS : WAY_PREDICTED) && way != WAY_ZERO))
-		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "%s: stored in an unknown way", what);
-	if (way == WAY_ZERO) {
-		memset(v, 0, n * sizeof(*v));
-		return HVQZ_OK;
-	}
-	TRY(intcode_get(c, (uint32_t *)v, n, what, err));
-	for (size_t i = 0; i < n; i++) {
-		int64_t x = unzigzag((uint32_t)v[i]) + last;
-
-		last = way & WAY_DIFFERENCES ? x : 0;
-		x += way & WAY_PREDICTED ? guess[i] : 0;
-		if (x < -max || x > max)
-			return hvqz_fail(err, HVQZ_DAMAGED,
-					 "%s: %" PRId64 " is not within ±%"
-					 PRId32, what, x, max);
-		v[i] = (int32_t)x;
-	}
-	return HVQZ_OK;
-}
-
 /* ---- steps and classes ---- */
 
 /* A unit twice as fine has weights twice as large in steps, to begin with. */
@@ -173,14 +84,14 @@ static enum hvqz_ret put_steps(const struct step_list *l, size_t n,
 	buf_u8(out, (uint8_t)l->res);
 	for (size_t i = 0; i < n; i++)
 		v[i] = l->code[i];
-	TRY_OUT(put_numbers(v, NULL, n, out, err));
+	TRY_OUT(shortlist_put(v, NULL, n, out, err));
 	guess_classes(l, n, guess);
 	for (size_t i = n; i-- > 0;) {
 		v[i] = l->class[i] - l->class[0];
 		guess[i] -= guess[0];
 	}
 	buf_u8(out, (uint8_t)l->class[0]);
-	ret = put_numbers(v, guess, n, out, err);
+	ret = shortlist_put(v, guess, n, out, err);
 out:
 	free(v);
 	free(guess);
@@ -204,7 +115,7 @@ static enum hvqz_ret get_steps(struct cursor *c, struct step_list *l,
 		goto out;
 	}
 	l->res = res;
-	TRY_OUT(get_numbers(c, v, NULL, n, MAX_CODE >> (3 - res), "steps",
+	TRY_OUT(shortlist_get(c, v, NULL, n, MAX_CODE >> (3 - res), "steps",
 			    err));
 	for (size_t i = 0; i < n; i++)
 		l->code[i] = (int16_t)v[i];
@@ -216,7 +127,7 @@ static enum hvqz_ret get_steps(struct cursor *c, struct step_list *l,
 	guess_classes(l, n, guess);
 	for (size_t i = n; i-- > 0;)
 		guess[i] -= guess[0];
-	TRY_OUT(get_numbers(c, v, guess, n, 2 * MAX_CLASS, "classes", err));
+	TRY_OUT(shortlist_get(c, v, guess, n, 2 * MAX_CLASS, "classes", err));
 	for (size_t i = 0; i < n; i++) {
 		v[i] += (int8_t)first;
 		if (v[i] < -MAX_CLASS || v[i] > MAX_CLASS) {

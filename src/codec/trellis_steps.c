@@ -11,7 +11,7 @@
 #include "codec/trellis_encoder.h"
 
 #include "base/log2.h"
-#include "codec/scale.h"
+#include "base/scale.h"
 #include "sense/sens.h"
 
 #include <math.h>

@@ -4,8 +4,8 @@
  * Code q stands for 2^(q/8 − 64), made by basic arithmetic from a table: the
  * same on every machine.
  */
-#ifndef CODEC_SCALE_H
-#define CODEC_SCALE_H
+#ifndef BASE_SCALE_H
+#define BASE_SCALE_H
 
 enum {
 	SCALE_CODES = 1024,

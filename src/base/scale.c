@@ -1,5 +1,5 @@
 /* scale.c - the grid of scale.h. */
-#include "codec/scale.h"
+#include "base/scale.h"
 
 #include "base/half.h"
 
