@@ -34,7 +34,7 @@ static unsigned log_states(int effort)
 
 static unsigned lanes_for(const struct trellis_encoder *e)
 {
-	size_t least = e->feedback ? MIN_LANE : MIN_LANE_RUNNING;
+	size_t least = e->metric.feedback ? MIN_LANE : MIN_LANE_RUNNING;
 	unsigned n = 1;
 
 	while (n < TRELLIS_MAX_LANES && e->q.n_units / (2 * n) >= least)
@@ -51,40 +51,24 @@ static bool is_across(const struct slab *slab, const struct sens *sens)
 }
 
 /* W into w, by channels. False in *finite when there is a NaN or infinity. */
-static void widen(struct trellis_encoder *e, float *row, bool *finite)
-{
-	const struct slab *slab = e->slab;
-	size_t row_len = (size_t)slab->n_cols * (dtype_bits(slab->dtype) / 8);
-	size_t n_rows = slab->n_rows, n_cols = (size_t)slab->n_cols;
-
-	*finite = true;
-	for (size_t i = 0; i < n_rows; i++) {
-		float *to = e->q.across ? e->w + i * n_cols : row;
-
-		*finite &= weights_widen(slab->dtype, e->raw + i * row_len,
-					 n_cols, to);
-		for (size_t j = 0; !e->q.across && j < n_cols; j++)
-			e->w[j * n_rows + i] = row[j];
-	}
-}
-
 static enum hvqz_ret open(struct trellis_encoder *e, const struct sens *sens,
 			  bool *finite, struct hvqz_err *err)
 {
-	size_t n = (size_t)e->slab->n_rows * (size_t)e->slab->n_cols;
-	float *row;
+	const struct slab *slab = e->slab;
+	size_t n = (size_t)slab->n_rows * (size_t)slab->n_cols;
 
-	TRY(trellis_alloc(&e->q, e->slab, is_across(e->slab, sens), err));
+	TRY(trellis_alloc(&e->q, slab, is_across(slab, sens), err));
 	e->q.log_states = log_states(e->set->effort);
 	e->w = malloc(n * sizeof(*e->w));
 	e->u = malloc(n * sizeof(*e->u));
-	row = malloc((size_t)e->slab->n_cols * sizeof(*row));
-	if (!e->w || !e->u || !row) {
-		free(row);
+	e->level = malloc(e->q.n_units * sizeof(*e->level));
+	if (!e->w || !e->u || !e->level)
 		return hvqz_nomem(err, n * 8, "the slab's weights");
-	}
-	widen(e, row, finite);
-	free(row);
+	*finite = e->q.across
+			  ? weights_widen(slab->dtype, e->raw, n, e->w)
+			  : weights_widen_turned(slab->dtype, e->raw,
+						 slab->n_rows,
+						 (size_t)slab->n_cols, e->w);
 	return HVQZ_OK;
 }
 
@@ -165,7 +149,7 @@ static enum hvqz_ret measure(const struct trellis_encoder *e,
 	weights_error(e->slab->dtype, e->raw, made,
 		      e->slab->n_rows * (size_t)e->slab->n_cols,
 		      &stats->noise, &stats->signal);
-	stats->loss = e->has_g ? e->loss * TRELLIS_LOSS : 0;
+	stats->loss = e->metric.has_g ? e->loss * TRELLIS_LOSS : 0;
 out:
 	free(made);
 	free(tile);
@@ -190,7 +174,8 @@ enum hvqz_ret trellis_encode(const struct codec_env *env,
 	stats->nonfinite = !finite;
 	if (!finite)
 		goto out;
-	TRY_OUT(trellis_take_sens(&e, sens, err));
+	TRY_OUT(metric_take(&e.metric, slab, e.q.across, env->factor, sens,
+			    err));
 	e.q.n_lanes = lanes_for(&e);
 	TRY_OUT(trellis_choose_steps(&e, err));
 	if (!trellis_steps_sound(&e.q))
@@ -209,8 +194,7 @@ enum hvqz_ret trellis_encode(const struct codec_env *env,
 out:
 	free(e.w);
 	free(e.u);
-	free(e.l);
-	free(e.g);
+	metric_free(&e.metric);
 	free(e.level);
 	free(e.covered);
 	trellis_free(&e.q);

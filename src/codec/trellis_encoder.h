@@ -4,9 +4,9 @@
 #ifndef CODEC_TRELLIS_ENCODER_H
 #define CODEC_TRELLIS_ENCODER_H
 
+#include "codec/metric.h"
 #include "codec/trellis.h"
 #include "codec/trellis_search.h"
-#include "sense/factor.h"
 
 enum {
 	/* Without feedback a search runs over this many numbers a lane. */
@@ -23,16 +23,9 @@ struct trellis_encoder {
 	/* [channels][units]: W, then channel by channel the error W − Ŵ */
 	float *w;		/* owned */
 	int32_t *u;		/* [channels][units]: points; owned */
-	/*
-	 * The metric: an error e in channel j and unit i costs
-	 * g[i]·(l[j]·e)², and what it makes of the channels before it.
-	 */
-	float *l;		/* [channels] > 0; owned */
-	float *g;		/* [units] > 0, or all 1; owned */
+	struct metric metric;	/* owned */
 	/* [units]: 1 / (step · 2^(class/4)), which makes all units alike; owned */
 	float *level;
-	bool has_g;		/* g and l are absolute: nats per token */
-	const struct factor *feedback;	/* or NULL */
 	uint32_t *covered;	/* [sparse.n]: channel-major, rising; owned */
 	unsigned shape;		/* of the family (point_model.h), a guess */
 	bool clipped;		/* a weight is beyond all points */
@@ -40,10 +33,6 @@ struct trellis_encoder {
 };
 
 /* ---- trellis_steps.c ---- */
-
-/* l, g, has_g and feedback from the sidecar's record. */
-enum hvqz_ret trellis_take_sens(struct trellis_encoder *e,
-				const struct sens *sens, struct hvqz_err *err);
 
 /* The step rule: base, the lists of steps. */
 enum hvqz_ret trellis_choose_steps(struct trellis_encoder *e,

@@ -111,7 +111,7 @@ static double uncover(struct bench *b, size_t j, const float *target)
 		size_t i = e->covered[--b->next_covered] - j * n;
 		double d = (double)target[i] - b->x[i];
 
-		sum += e->g[i] * d * d;
+		sum += e->metric.g[i] * d * d;
 		e->w[j * n + i] = 0;
 	}
 	return sum;
@@ -220,7 +220,7 @@ static void quantize_group(struct bench *b, size_t first, size_t end,
 	for (size_t j = end; j-- > first;) {
 		const float *t = target + (j - first) * n;
 		float *w = e->w + j * n;
-		double sum = 0, l = e->l[j];
+		double sum = 0, l = e->metric.l[j];
 
 		trellis_restore(q, j, e->u + j * n, b->x);
 		for (size_t i = 0; i < n; i++) {
@@ -229,7 +229,7 @@ static void quantize_group(struct bench *b, size_t first, size_t end,
 			w[i] -= b->x[i];
 			if (e->set->quick)
 				w[i] *= QUICK_ERROR;
-			sum += e->g[i] * d * d;
+			sum += e->metric.g[i] * d * d;
 		}
 		e->loss += (sum - uncover(b, j, t)) * l * l;
 	}
@@ -241,14 +241,15 @@ static void quantize_block(struct bench *b, size_t first, size_t end)
 	size_t n = e->q.n_units, block_end = end;
 
 	memcpy(b->target, e->w + first * n, (end - first) * n * sizeof(float));
-	if (e->feedback)
-		feedback_block(e->feedback, e->w, n, first, end, b->target);
+	if (e->metric.feedback)
+		feedback_block(e->metric.feedback, e->w, n, first, end,
+			       b->target);
 	while (end > first) {
 		size_t from = end - first > b->group ? end - b->group : first;
 		float *t = b->target + (from - first) * n;
 
-		if (e->feedback)
-			feedback_column(e->feedback, e->w, n, from,
+		if (e->metric.feedback)
+			feedback_column(e->metric.feedback, e->w, n, from,
 					block_end, t);
 		quantize_group(b, from, end, t);
 		end = from;
@@ -259,7 +260,7 @@ static size_t group_size(const struct trellis_encoder *e)
 {
 	size_t n = TRELLIS_RUN / (e->q.n_units / e->q.n_lanes) + 1;
 
-	if (e->feedback)
+	if (e->metric.feedback)
 		return 1;
 	return n < TRELLIS_BLOCK ? n : TRELLIS_BLOCK;
 }
@@ -270,7 +271,7 @@ static enum hvqz_ret bench_open(struct bench *b, struct hvqz_err *err)
 	size_t n = q->n_units;
 	size_t longest = (n + q->n_lanes - 1) / q->n_lanes;
 
-	b->lambda = LAMBDA(b->e->feedback ? PRICED_FEEDBACK : PRICED);
+	b->lambda = LAMBDA(b->e->metric.feedback ? PRICED_FEEDBACK : PRICED);
 	b->group = group_size(b->e);
 	trellis_code_make(&b->code, q->log_states);
 	TRY(trellis_search_open(&b->search, &b->code, q->n_lanes,

@@ -12,13 +12,9 @@
 
 #include "base/log2.h"
 #include "base/scale.h"
-#include "sense/sens.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-/* A unit's g is at least this share of the tensor's mean. */
-#define G_FLOOR 0.03
 
 /*
  * No slab's signal-to-noise ratio falls below these: 10 dB, and 3 dB where g
@@ -26,52 +22,6 @@
  */
 #define MIN_SNR 10.0
 #define MIN_SNR_G 2.0
-
-static void take_units(struct trellis_encoder *e, const struct sens *sens)
-{
-	const float *g = sens ? sens->row_sens : NULL;
-	double mean = 0;
-
-	for (size_t i = 0; g && i < sens->n_out; i++)
-		mean += g[i];
-	mean = g ? mean / (double)sens->n_out : sens ? sens->curvature : 0;
-	e->has_g = mean > 0;
-	if (g && !e->q.across)
-		g += e->slab->first_row;
-	for (size_t i = 0; i < e->q.n_units; i++) {
-		double v = g ? g[i] : mean;
-
-		if (!e->has_g)
-			v = 1;
-		else if (v < G_FLOOR * mean)
-			v = G_FLOOR * mean;
-		e->g[i] = (float)v;
-	}
-}
-
-enum hvqz_ret trellis_take_sens(struct trellis_encoder *e,
-				const struct sens *sens, struct hvqz_err *err)
-{
-	const struct factor *f = e->env->factor;
-	size_t first = e->q.across ? (size_t)e->slab->first_row : 0;
-	float scale;
-
-	e->l = malloc(e->q.n_channels * sizeof(*e->l));
-	e->g = malloc(e->q.n_units * sizeof(*e->g));
-	e->level = malloc(e->q.n_units * sizeof(*e->level));
-	if (!e->l || !e->g || !e->level)
-		return hvqz_nomem(err, (e->q.n_channels + e->q.n_units) * 4,
-				  "sensitivities");
-	take_units(e, sens);
-	/* Feedback needs all channels in one slab. */
-	if (f && f->m && f->n == e->q.n_channels)
-		e->feedback = f;
-	/* With it errors cost what H says, not what damping adds to it. */
-	scale = e->feedback ? sqrtf(f->real) : 1.0f;
-	for (size_t j = 0; j < e->q.n_channels; j++)
-		e->l[j] = f ? f->l[first + j] * scale : 1.0f;
-	return HVQZ_OK;
-}
 
 /* log2 of the geometric mean of v. */
 static double mean_log2(const float *v, size_t n)
@@ -118,34 +68,35 @@ static void weigh(const struct trellis_encoder *e, double *signal,
 	*signal = 0;
 	for (size_t j = 0; j < q->n_channels; j++) {
 		const float *w = e->w + j * q->n_units;
-		double sum = 0, s = e->l[j] * q->channel.step[j];
+		double sum = 0, s = e->metric.l[j] * q->channel.step[j];
 
 		for (size_t i = 0; i < q->n_units; i++)
-			sum += (double)e->g[i] * w[i] * w[i];
-		*signal += sum * e->l[j] * e->l[j];
+			sum += (double)e->metric.g[i] * w[i] * w[i];
+		*signal += sum * e->metric.l[j] * e->metric.l[j];
 		channels += s * s;
 	}
 	for (size_t i = 0; i < q->n_units; i++)
-		units += (double)e->g[i] * q->unit.step[i] * q->unit.step[i];
+		units += (double)e->metric.g[i] * q->unit.step[i] *
+			 q->unit.step[i];
 	*noise = units * channels;
 }
 
 enum hvqz_ret trellis_choose_steps(struct trellis_encoder *e,
 				   struct hvqz_err *err)
 {
+	const struct metric *m = &e->metric;
 	struct trellis *q = &e->q;
-	double l = mean_log2(e->l, q->n_channels);
-	double g = mean_log2(e->g, q->n_units);
+	double l = mean_log2(m->l, q->n_channels);
+	double g = mean_log2(m->g, q->n_units);
 	double signal, noise, base, most;
 
 	(void)err;
-	make_codes(&q->channel, e->l, q->n_channels, 1.0f, l, q->n_units);
-	make_codes(&q->unit, e->g, q->n_units, 0.5f, g, q->n_channels);
-	base = e->has_g ? e->set->step_sens * exp2(-l - g / 2)
-			: e->set->step;
+	make_codes(&q->channel, m->l, q->n_channels, 1.0f, l, q->n_units);
+	make_codes(&q->unit, m->g, q->n_units, 0.5f, g, q->n_channels);
+	base = m->has_g ? e->set->step_sens * exp2(-l - g / 2) : e->set->step;
 	weigh(e, &signal, &noise);
 	most = sqrt(signal / (noise * TRELLIS_NOISE *
-			      (e->has_g ? MIN_SNR_G : MIN_SNR)));
+			      (m->has_g ? MIN_SNR_G : MIN_SNR)));
 	if (base > most)
 		base = most;
 	q->base = (float)base;

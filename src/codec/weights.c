@@ -36,6 +36,24 @@ bool weights_widen(enum dtype dtype, const uint8_t *raw, size_t n, float *w)
 	return worst < 0x7f800000;
 }
 
+bool weights_widen_turned(enum dtype dtype, const uint8_t *raw, size_t rows,
+			  size_t cols, float *w)
+{
+	size_t elem = dtype_bits(dtype) / 8;
+	bool finite = true;
+	float part[64];
+
+	for (size_t i = 0; i < rows; i++)
+		for (size_t j = 0, n; j < cols; j += n) {
+			n = cols - j < 64 ? cols - j : 64;
+			finite &= weights_widen(
+				dtype, raw + (i * cols + j) * elem, n, part);
+			for (size_t k = 0; k < n; k++)
+				w[(j + k) * rows + i] = part[k];
+		}
+	return finite;
+}
+
 /* v within ±max; NaN (only from damage) becomes max. */
 static float clamp(float v, float max)
 {

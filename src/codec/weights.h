@@ -18,6 +18,10 @@
 /* n elements of raw to w; false when one of them is a NaN or an infinity. */
 bool weights_widen(enum dtype dtype, const uint8_t *raw, size_t n, float *w);
 
+/* The same for rows × cols elements, to columns: w [cols][rows]. */
+bool weights_widen_turned(enum dtype dtype, const uint8_t *raw, size_t rows,
+			  size_t cols, float *w);
+
 /* n elements of w to raw, clamped. */
 void weights_narrow(enum dtype dtype, const float *w, size_t n, uint8_t *raw);
 

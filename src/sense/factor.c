@@ -256,6 +256,19 @@ static enum hvqz_ret allocate(struct factor *f, size_t n, bool full,
 	return hvqz_nomem(err, bytes, "the factor of a Hessian");
 }
 
+enum hvqz_ret factor_diagonal(const struct sens *s, struct factor *f,
+			      struct hvqz_err *err)
+{
+	enum hvqz_ret ret;
+
+	TRY_OUT(allocate(f, s->n_in, false, err));
+	from_diagonal(s, f);
+	return HVQZ_OK;
+out:
+	factor_free(f);
+	return ret;
+}
+
 enum hvqz_ret factor_make(const struct sens *s, struct factor *f,
 			  struct hvqz_err *err)
 {

@@ -44,6 +44,9 @@ struct factor {
  */
 enum hvqz_ret factor_make(const struct sens *s, struct factor *f,
 			  struct hvqz_err *err);
+/* From the diagonal alone, whatever else is known. HVQZ_NOMEM. */
+enum hvqz_ret factor_diagonal(const struct sens *s, struct factor *f,
+			      struct hvqz_err *err);
 void factor_free(struct factor *f);
 
 /*
