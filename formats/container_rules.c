@@ -44,7 +44,7 @@ static bool is_lossy(const struct container_info *info, size_t tensor)
 
 static bool is_lossy_codec(unsigned id)
 {
-	return id == CODEC_HASVQ || id == CODEC_TRELLIS;
+	return id == CODEC_HASVQ || id == CODEC_TRELLIS || id == CODEC_RTN;
 }
 
 static bool is_known_codec(unsigned id)

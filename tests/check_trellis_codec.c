@@ -407,34 +407,6 @@ START_TEST(the_bound_is_near)
 }
 END_TEST
 
-/* Σ_i g_i·(E H Eᵀ)_ii, E = W − Ŵ and g either NULL or [units]. */
-static double weighted_error(const struct sample *s, unsigned axis,
-			     const float *h, const float *g)
-{
-	size_t rows = s->slab.n_rows, cols = (size_t)s->slab.n_cols;
-	size_t n = axis ? cols : rows, n_units = axis ? rows : cols;
-	float *w = sample_weights(s, s->raw), *v = sample_weights(s, s->back);
-	double *e = malloc(n * sizeof(*e)), sum = 0;
-
-	for (size_t i = 0; i < n_units; i++) {
-		double row = 0;
-
-		for (size_t j = 0; j < n; j++) {
-			size_t at = axis ? i * cols + j : j * cols + i;
-
-			e[j] = (double)w[at] - (double)v[at];
-			for (size_t k = 0; k < j; k++)
-				row += 2 * e[j] * (double)h[j * n + k] * e[k];
-			row += e[j] * e[j] * (double)h[j * n + j];
-		}
-		sum += g ? (double)g[i] * row : row;
-	}
-	free(e);
-	free(v);
-	free(w);
-	return sum;
-}
-
 START_TEST(feedback_makes_use_of_correlations)
 {
 	enum { ROWS_ = 512, COLS_ = 256 };

@@ -217,10 +217,11 @@ CHANGE(stored_max, put_le32(HEAD(0, 24), UINT32_MAX))
 CHANGE(stored_less_raw, put_le32(HEAD(0, 24), 31); im->chunk[0].payload.len--)
 CHANGE(stored_none, put_le32(HEAD(0, 24), 0); *HEAD(0, 4) = 1;
        im->chunk[0].payload.len = 0)
-CHANGE(codec_4, *HEAD(0, 4) = 4)
+CHANGE(codec_6, *HEAD(0, 4) = 6)
 CHANGE(codec_255, *HEAD(2, 4) = 255)
 CHANGE(lossy_codec, *HEAD(2, 4) = 2)
 CHANGE(lossy_codec_3, *HEAD(2, 4) = 3)
+CHANGE(lossy_codec_4, *HEAD(2, 4) = 4)
 CHANGE(noise_nan, put_lef32(HEAD(0, 28), NAN))
 CHANGE(noise_inf, put_lef32(HEAD(0, 28), INFINITY))
 CHANGE(noise_negative, put_lef32(HEAD(0, 28), -1))
@@ -492,10 +493,11 @@ const struct corpus_case container_corpus[] = {
 	CASE("H5", AT_CHUNKS, stored_less_raw, BAD, "stored raw"),
 	CASE("H5", AT_CHUNKS, stored_none, BAD, "stored length"),
 	CASE("H5", AT_HEADER, stored_past_end, BAD, "truncated"),
-	CASE("H6", AT_CHUNKS, codec_4, UNSUP, "codec 4 is unknown"),
+	CASE("H6", AT_CHUNKS, codec_6, UNSUP, "codec 6 is unknown"),
 	CASE("H6", AT_CHUNKS, codec_255, UNSUP, "codec 255"),
 	CASE("H6", AT_CHUNKS, lossy_codec, BAD, "lossy codec"),
 	CASE("H6", AT_CHUNKS, lossy_codec_3, BAD, "lossy codec"),
+	CASE("H6", AT_CHUNKS, lossy_codec_4, BAD, "lossy codec"),
 	CASE("H8", AT_CHUNKS, noise_nan, BAD, "finite"),
 	CASE("H8", AT_CHUNKS, noise_inf, BAD, "finite"),
 	CASE("H8", AT_CHUNKS, noise_negative, BAD, "finite"),

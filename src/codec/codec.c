@@ -10,6 +10,7 @@ static const struct codec *const codecs[] = {
 	&codec_planes,
 	&codec_hasvq,
 	&codec_trellis,
+	&codec_rtn,
 };
 
 const struct codec *codec_find(unsigned id)

@@ -26,10 +26,18 @@ enum codec_id {
 	CODEC_PLANES = 1,
 	CODEC_HASVQ = 2,
 	CODEC_TRELLIS = 3,
+	CODEC_RTN = 4,
 };
 
 /* The largest codebook. */
 #define HVQZ_MAX_CENTROIDS 16384
+
+/* Rounding to nearest: the bits of a weight, the weights a scale is for. */
+enum {
+	RTN_MIN_BITS = 2,
+	RTN_MAX_BITS = 8,
+	RTN_MAX_GROUP = 1 << 20,
+};
 
 /*
  * The mean error of a weight on a trellis, in squared steps: 4/12 of a scalar
@@ -63,6 +71,8 @@ struct codec_settings {
 	uint32_t centroids;	/* K: 2 … HVQZ_MAX_CENTROIDS */
 	uint32_t block;		/* b: 1, 2, 4 or 8 */
 	double outliers;	/* ρ: 0 … 0.5 */
+	uint32_t bits;		/* RTN_MIN_BITS … RTN_MAX_BITS */
+	uint32_t group;		/* 1 … RTN_MAX_GROUP; 0: all of a unit */
 	/*
 	 * The trellis' step constant c: where no row sensitivities are known,
 	 * in the weights' unit; where they are, in √nats. Made by the job from
@@ -94,10 +104,18 @@ struct codec_env {
 	void *stopped_ctx;
 };
 
+/* Which of a Hessian's factors encode has a use for, in codec_env. */
+enum factor_use {
+	FACTOR_NONE,
+	FACTOR_FULL,		/* one with correlations */
+	FACTOR_ANY,		/* also the diagonal's */
+};
+
 struct codec {
 	enum codec_id id;
 	const char *name;
 	bool lossless;
+	enum factor_use factor_use;
 
 	/*
 	 * Append the payload to out. HVQZ_OK with *declined = true means "not
@@ -130,6 +148,7 @@ extern const struct codec codec_raw;
 extern const struct codec codec_planes;
 extern const struct codec codec_hasvq;
 extern const struct codec codec_trellis;
+extern const struct codec codec_rtn;
 
 /* Whose turn it is when codec id declines: planes, and after them raw. */
 unsigned codec_fallback(unsigned id);

@@ -336,6 +336,7 @@ const struct codec codec_trellis = {
 	.id = CODEC_TRELLIS,
 	.name = "trellis",
 	.lossless = false,
+	.factor_use = FACTOR_ANY,
 	.encode = trellis_encode,
 	.decode = decode,
 	.encode_memory = trellis_encode_memory,

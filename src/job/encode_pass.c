@@ -73,7 +73,7 @@ static enum hvqz_ret take_factor(struct encode_job *j, const struct slot *s,
 	uint64_t n_uses = plan_chunks(tp) * (j->pass->steer > 0 ? 2 : 1);
 
 	*env = j->codec_env;
-	if (tp->set.codec != CODEC_TRELLIS || !tp->sens)
+	if (!plan_wants_factor(tp))
 		return HVQZ_OK;
 	return factor_cache_get(&j->factors, tp->sens, n_uses, &env->factor,
 				err);
@@ -307,6 +307,9 @@ static void describe(const struct codec_settings *set, char *buf, size_t len)
 		snprintf(buf, len, "trellis c=%.6g/%.6g rho=%.9g -%d",
 			 set->step, set->step_sens, set->outliers,
 			 set->effort);
+	else if (set->codec == CODEC_RTN)
+		snprintf(buf, len, "rtn bits=%" PRIu32 " group=%" PRIu32
+			 " -%d", set->bits, set->group, set->effort);
 	else if (set->codec != CODEC_HASVQ)
 		snprintf(buf, len, "%s -%d", codec_find(set->codec)->name,
 			 set->effort);

@@ -57,6 +57,14 @@ uint64_t plan_chunks(const struct tensor_plan *tp)
 	       tp->rows_per_chunk;
 }
 
+bool plan_wants_factor(const struct tensor_plan *tp)
+{
+	enum factor_use use = codec_find(tp->set.codec)->factor_use;
+
+	return tp->sens && (use == FACTOR_ANY ||
+			    (use == FACTOR_FULL && sens_can_load(tp->sens)));
+}
+
 uint64_t plan_factor_memory(const struct plan *p)
 {
 	uint64_t most = 0;
@@ -65,7 +73,7 @@ uint64_t plan_factor_memory(const struct plan *p)
 		const struct tensor_plan *tp = &p->t[i];
 		uint64_t need;
 
-		if (tp->set.codec != CODEC_TRELLIS || !tp->sens)
+		if (!plan_wants_factor(tp))
 			continue;
 		need = factor_memory(tp->sens->n_in, sens_can_load(tp->sens));
 		most = need > most ? need : most;

@@ -41,6 +41,9 @@ void plan_free(struct plan *p);
 /* How many chunks a tensor has. */
 uint64_t plan_chunks(const struct tensor_plan *tp);
 
+/* Has the tensor a Hessian whose factor is of use to its codec? */
+bool plan_wants_factor(const struct tensor_plan *tp);
+
 /* Bytes the factor of the widest Hessian needs, at the most; 0: no Hessian. */
 uint64_t plan_factor_memory(const struct plan *p);
 

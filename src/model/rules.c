@@ -32,6 +32,13 @@ void settings_trellis(struct codec_settings *set)
 	set->quality = NAN;
 }
 
+void settings_rtn(struct codec_settings *set)
+{
+	set->codec = CODEC_RTN;
+	if (!set->bits)
+		set->bits = 4;
+}
+
 /* A whole decimal number in [min, max]? */
 static bool parse_u32(const char *s, uint32_t min, uint32_t max, uint32_t *v)
 {
@@ -111,6 +118,22 @@ static enum hvqz_ret apply_word(struct codec_settings *set, const char *word,
 					 "'%s': a block is 1, 2, 4 or 8 "
 					 "weights", word);
 		set->block = b;
+	} else if (!strcmp(word, "rtn")) {
+		settings_rtn(set);
+	} else if (!strncmp(word, "bits=", 5)) {
+		if (!parse_u32(word + 5, RTN_MIN_BITS, RTN_MAX_BITS,
+			       &set->bits))
+			return hvqz_fail(err, HVQZ_USAGE,
+					 "'%s': bits are a whole number from "
+					 "%d to %d", word, RTN_MIN_BITS,
+					 RTN_MAX_BITS);
+		settings_rtn(set);
+	} else if (!strncmp(word, "group=", 6)) {
+		settings_rtn(set);
+		if (!parse_u32(word + 6, 0, RTN_MAX_GROUP, &set->group))
+			return hvqz_fail(err, HVQZ_USAGE,
+					 "'%s': a group is a whole number from "
+					 "0 to %d", word, RTN_MAX_GROUP);
 	} else if (!strncmp(word, "rho=", 4)) {
 		if (set->codec != CODEC_TRELLIS)
 			set->codec = CODEC_HASVQ;
@@ -122,7 +145,8 @@ static enum hvqz_ret apply_word(struct codec_settings *set, const char *word,
 		return hvqz_fail(err, HVQZ_USAGE,
 				 "unknown setting '%s'; there are lossless, "
 				 "raw, trellis, q=X, kmeans, mid, high, "
-				 "faithful, k=N, b=N and rho=X", word);
+				 "faithful, k=N, b=N, rho=X, rtn, bits=N and "
+				 "group=N", word);
 	}
 	return HVQZ_OK;
 }

@@ -8,6 +8,7 @@
  *	kmeans | mid | high	HAS-VQ; with the paper's preset
  *	faithful		HAS-VQ exactly as published
  *	k=N  b=N  rho=X		HAS-VQ with these centroids, block, outliers
+ *	rtn | bits=N | group=N	round to nearest; with these bits, groups
  */
 #ifndef MODEL_RULES_H
 #define MODEL_RULES_H
@@ -34,6 +35,9 @@ enum { QUALITY_MIN = 0, QUALITY_MAX = 20 };
 
 /* The trellis as it is by default; nothing changes if it is one already. */
 void settings_trellis(struct codec_settings *set);
+
+/* Round to nearest, with 4 bits if nothing else has been said. */
+void settings_rtn(struct codec_settings *set);
 
 /* The two published points of HAS-VQ. */
 void settings_preset_mid(struct codec_settings *set);
