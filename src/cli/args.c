@@ -44,11 +44,14 @@ static const struct option_row table[] = {
 	{"quality", required_argument, OPT_QUALITY, IN_Z, take_coding},
 	{"bpp", required_argument, OPT_BPP, IN_Z, take_coding},
 	{"kl", required_argument, OPT_KL, IN_Z, take_coding},
+	{"body", required_argument, OPT_BODY, IN_Z, take_coding},
 	{"preset", required_argument, OPT_PRESET, IN_Z, take_coding},
 	{"faithful", no_argument, OPT_FAITHFUL, IN_Z, take_coding},
 	{"lossless", no_argument, OPT_LOSSLESS, IN_Z, take_coding},
 	{"centroids", required_argument, OPT_CENTROIDS, IN_Z, take_coding},
 	{"block", required_argument, OPT_BLOCK, IN_Z, take_coding},
+	{"bits", required_argument, OPT_BITS, IN_Z, take_coding},
+	{"group", required_argument, OPT_GROUP, IN_Z, take_coding},
 	{"outliers", required_argument, OPT_OUTLIERS, IN_Z, take_coding},
 	{"sidecar", required_argument, OPT_SIDECAR, IN_Z, take_coding},
 	{"tensor", required_argument, OPT_TENSOR, IN_Z, take_coding},
@@ -95,14 +98,58 @@ static bool take_names(struct args *a, int argc, char **argv, int first)
 	return a->n_files || options_append(&a->files, &a->n_files, "-");
 }
 
+static bool is_seen(const bool *seen, int code)
+{
+	return seen[row_of(code)];
+}
+
+/* Options that move one body, and choose it where --body does not. */
+static const struct {
+	int code;
+	enum codec_id body;
+} knobs[] = {
+	{OPT_PRESET, CODEC_HASVQ},    {OPT_FAITHFUL, CODEC_HASVQ},
+	{OPT_CENTROIDS, CODEC_HASVQ}, {OPT_BLOCK, CODEC_HASVQ},
+	{OPT_BITS, CODEC_RTN},	      {OPT_GROUP, CODEC_RTN},
+};
+
+enum { N_KNOBS = sizeof(knobs) / sizeof(*knobs) };
+
+static const char *body_name(enum codec_id body)
+{
+	return body == CODEC_HASVQ ? "k-means body"
+	       : body == CODEC_RTN ? "rtn body"
+				   : "trellis";
+}
+
+/* The body, and the option that chose it; OPT_BODY if none did. */
+static enum codec_id choose_body(const struct parse *p, const bool *seen,
+				 int *by)
+{
+	*by = OPT_BODY;
+	if (p->body)
+		return p->body;
+	for (size_t i = 0; i < N_KNOBS; i++)
+		if (is_seen(seen, knobs[i].code)) {
+			*by = knobs[i].code;
+			return knobs[i].body;
+		}
+	return CODEC_TRELLIS;
+}
+
 /* The parts of the settings in the order that makes sense of them. */
-static void settle_codec(const struct parse *p, struct codec_settings *set)
+static void settle_codec(const struct parse *p, enum codec_id body,
+			 struct codec_settings *set)
 {
 	settings_preset_mid(set);
 	if (p->high)
 		settings_preset_high(set);
-	if (!p->kmeans)
+	set->bits = p->bits;
+	set->group = p->group;
+	if (body == CODEC_TRELLIS)
 		settings_trellis(set);
+	else if (body == CODEC_RTN)
+		settings_rtn(set);
 	set->effort = p->effort;
 	set->faithful = p->faithful;
 	if (p->centroids)
@@ -113,11 +160,6 @@ static void settle_codec(const struct parse *p, struct codec_settings *set)
 		set->outliers = p->outliers;
 	if (p->lossless)
 		set->codec = CODEC_PLANES;
-}
-
-static bool is_seen(const bool *seen, int code)
-{
-	return seen[row_of(code)];
 }
 
 static bool check_stdin(const struct args *a)
@@ -136,7 +178,8 @@ static bool check_lossless(const struct args *a, const bool *seen)
 {
 	static const int lossy[] = {OPT_PRESET, OPT_FAITHFUL, OPT_CENTROIDS,
 				    OPT_BLOCK, OPT_OUTLIERS, OPT_QUALITY,
-				    OPT_BPP, OPT_KL};
+				    OPT_BPP, OPT_KL, OPT_BODY, OPT_BITS,
+				    OPT_GROUP};
 
 	if (!is_seen(seen, OPT_LOSSLESS) || a->encode.n_rules)
 		return true;
@@ -147,27 +190,42 @@ static bool check_lossless(const struct args *a, const bool *seen)
 	return true;
 }
 
-/* The k-means body has its own knobs, and only they move it. */
-static bool check_rate(const struct args *a, const bool *seen)
+/*
+ * Every body has its own knobs, and only they move it. Those of another one are
+ * for --tensor rules, once --body says which the others get.
+ */
+static bool check_body(const struct parse *p, const bool *seen)
 {
 	static const int rate[] = {OPT_QUALITY, OPT_BPP, OPT_KL};
-	static const int kmeans[] = {OPT_PRESET, OPT_FAITHFUL, OPT_CENTROIDS,
-				     OPT_BLOCK};
+	bool rules = p->args->encode.n_rules;
+	enum codec_id body;
+	int by;
 
+	body = choose_body(p, seen, &by);
+	for (size_t i = 0; i < N_KNOBS; i++)
+		if (is_seen(seen, knobs[i].code) && knobs[i].body != body &&
+		    !(p->body && rules))
+			return REFUSE("--%s is for the %s; --%s chooses the %s",
+				      table[row_of(knobs[i].code)].name,
+				      body_name(knobs[i].body),
+				      table[row_of(by)].name,
+				      body_name(body));
+	if (body == CODEC_RTN && is_seen(seen, OPT_OUTLIERS) && !rules)
+		return REFUSE("--outliers has no meaning with the rtn body: "
+			      "all its weights are rounded");
 	for (size_t i = 0; i < sizeof(rate) / sizeof(*rate); i++)
-		for (size_t k = 0; k < sizeof(kmeans) / sizeof(*kmeans); k++)
-			if (is_seen(seen, rate[i]) &&
-			    is_seen(seen, kmeans[k]) && !a->encode.n_rules)
-				return REFUSE("--%s is for the trellis; --%s "
-					      "chooses the k-means body",
-					      table[row_of(rate[i])].name,
-					      table[row_of(kmeans[k])].name);
+		if (is_seen(seen, rate[i]) && body != CODEC_TRELLIS && !rules)
+			return REFUSE("--%s is for the trellis; --%s chooses "
+				      "the %s", table[row_of(rate[i])].name,
+				      table[row_of(by)].name,
+				      body_name(body));
 	return true;
 }
 
 /* Does everything that was said go together? */
-static bool check(const struct args *a, const bool *seen)
+static bool check(const struct parse *p, const bool *seen)
 {
+	const struct args *a = p->args;
 	bool writes = a->mode == MODE_ENCODE || a->mode == MODE_DECODE ||
 		      a->mode == MODE_EXTRACT;
 	bool one_output = a->output || a->to_stdout ||
@@ -189,7 +247,8 @@ static bool check(const struct args *a, const bool *seen)
 	if (writes && one_output && a->n_files > 1 && !a->encode.dry_run)
 		return REFUSE("%zu files cannot go into one output: a file "
 			      "holds one model", a->n_files);
-	return check_stdin(a) && check_lossless(a, seen) && check_rate(a, seen);
+	return check_stdin(a) && check_lossless(a, seen) &&
+	       check_body(p, seen);
 }
 
 /* unhvqz is hvqz -d, hvqzcat is hvqz -dc. */
@@ -216,7 +275,7 @@ enum args_result args_parse(struct args *args, int argc, char **argv)
 		common_args_group(&args->common),
 	};
 	enum args_result result;
-	int first;
+	int first, by;
 
 	*args = (struct args){
 		.suffix = SUFFIX_DEFAULT,
@@ -235,8 +294,8 @@ enum args_result args_parse(struct args *args, int argc, char **argv)
 		args->output = NULL;
 		args->to_stdout = true;
 	}
-	settle_codec(&p, &args->encode.set);
-	return check(args, seen) ? ARGS_RUN : ARGS_BAD;
+	settle_codec(&p, choose_body(&p, seen, &by), &args->encode.set);
+	return check(&p, seen) ? ARGS_RUN : ARGS_BAD;
 }
 
 void args_free(struct args *args)

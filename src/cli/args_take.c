@@ -133,6 +133,16 @@ static bool take_rate(struct parse *p, int code, const char *arg)
 		      arg, way[i].min, way[i].max);
 }
 
+static bool take_body(struct parse *p, const char *text)
+{
+	p->body = strcmp(text, "trellis") == 0  ? CODEC_TRELLIS
+		  : strcmp(text, "kmeans") == 0 ? CODEC_HASVQ
+		  : strcmp(text, "rtn") == 0	? CODEC_RTN
+						: 0;
+	return p->body || REFUSE("--body: '%s' is not trellis, kmeans or rtn",
+				 text);
+}
+
 bool take_coding(void *ctx, int code, const char *arg)
 {
 	struct parse *p = ctx;
@@ -144,28 +154,39 @@ bool take_coding(void *ctx, int code, const char *arg)
 	case OPT_BPP:
 	case OPT_KL:
 		return take_rate(p, code, arg);
+	case OPT_BODY:
+		return take_body(p, arg);
 	case OPT_PRESET:
-		p->kmeans = true;
 		p->high = strcmp(arg, "high") == 0;
 		return p->high || strcmp(arg, "mid") == 0 ||
 		       REFUSE("--preset: '%s' is not mid or high", arg);
 	case OPT_FAITHFUL:
-		return p->kmeans = p->faithful = true;
+		return p->faithful = true;
 	case OPT_LOSSLESS:
 		return p->lossless = true;
 	case OPT_CENTROIDS:
 		if (!number_parse(arg, 2, HVQZ_MAX_CENTROIDS, &n))
 			return REFUSE("--centroids: '%s' is not a number from "
 				      "2 to %d", arg, HVQZ_MAX_CENTROIDS);
-		p->kmeans = true;
 		p->centroids = (uint32_t)n;
 		return true;
 	case OPT_BLOCK:
 		if (!number_parse(arg, 1, 8, &n) || (n & (n - 1)))
 			return REFUSE("--block: '%s' is not 1, 2, 4 or 8",
 				      arg);
-		p->kmeans = true;
 		p->block = (uint32_t)n;
+		return true;
+	case OPT_BITS:
+		if (!number_parse(arg, RTN_MIN_BITS, RTN_MAX_BITS, &n))
+			return REFUSE("--bits: '%s' is not a number from %d to "
+				      "%d", arg, RTN_MIN_BITS, RTN_MAX_BITS);
+		p->bits = (uint32_t)n;
+		return true;
+	case OPT_GROUP:
+		if (!number_parse(arg, 0, RTN_MAX_GROUP, &n))
+			return REFUSE("--group: '%s' is not a number from 0 to "
+				      "%d", arg, RTN_MAX_GROUP);
+		p->group = (uint32_t)n;
 		return true;
 	case OPT_OUTLIERS:
 		return number_share(arg, 0, 0.5, &p->outliers) ||

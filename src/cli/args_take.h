@@ -14,16 +14,18 @@ enum {
 	OPT_JSON = OPT_OWN, OPT_ROWS, OPT_RM, OPT_NO_SYNC, OPT_CHUNK,
 	OPT_PRESET, OPT_FAITHFUL, OPT_CENTROIDS, OPT_BLOCK, OPT_OUTLIERS,
 	OPT_LOSSLESS, OPT_SIDECAR, OPT_TENSOR, OPT_DTYPE, OPT_TO, OPT_VERIFY,
-	OPT_NO_VERIFY, OPT_QUALITY, OPT_BPP, OPT_KL,
+	OPT_NO_VERIFY, OPT_QUALITY, OPT_BPP, OPT_KL, OPT_BODY, OPT_BITS,
+	OPT_GROUP,
 };
 
 /* What must be known whole before it can be put into args. */
 struct parse {
 	struct args *args;
 	bool high, faithful, lossless;
-	bool kmeans;			/* --preset, --centroids … */
+	enum codec_id body;		/* of --body; 0: not given */
 	int rate;			/* OPT_QUALITY, _BPP, _KL or 0 */
 	uint32_t centroids, block;	/* 0: as the preset says */
+	uint32_t bits, group;		/* 0: the default */
 	double outliers;		/* below 0: as the preset says */
 	int effort;
 };

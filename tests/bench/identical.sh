@@ -18,7 +18,7 @@ BUILDS=${BUILDS:-gcc:-O0 gcc:-O3 clang:-O0 clang:-O3}
 [ -x "$top/configure" ] || die "no configure in $top: run ./bootstrap first"
 
 names=(lossless trellis trellis-9 trellis-bpp trellis-diag trellis-full
-	full-9 full-bpp full-kl kmeans faithful)
+	full-9 full-bpp full-kl kmeans faithful rtn rtn-8 rtn-full)
 options() {
 	local diag="--sidecar $MODEL/sidecar/diag.safetensors"
 	local full="--sidecar $MODEL/sidecar/full.safetensors"
@@ -33,6 +33,9 @@ options() {
 	full-bpp) echo "$full" --bpp 3 ;;
 	full-kl) echo "$full" --kl 0.01 ;;
 	kmeans) echo "$diag" --preset mid ;;
+	rtn) echo --body rtn ;;
+	rtn-8) echo "$diag" --bits 8 --group 32 ;;
+	rtn-full) echo "$full" --bits 3 ;;
 	faithful) echo "$diag" --faithful --preset mid ;;
 	esac
 }

@@ -13,7 +13,8 @@ grep -q '^hvqz ' out || fail "-V prints no version"
 
 # Every option of the table is in the long help.
 for o in encode decode test list extract json rows dtype to dry-run preset \
-	quality bpp kl faithful lossless centroids block outliers sidecar tensor chunk \
+	quality bpp kl body faithful lossless centroids block bits group outliers \
+	sidecar tensor chunk \
 	verify no-verify output stdout suffix keep rm force no-sync threads \
 	memory verbose quiet no-warn progress help long-help version; do
 	grep -q -e "--$o" long || fail "-H does not know --$o"
@@ -40,6 +41,12 @@ refuse "--centroids: '0x10'" --centroids 0x10
 refuse "--centroids: '16385' is not a number from 2 to 16384" \
 	--centroids 16385
 refuse "--block: '3'" --block 3
+refuse "--body: 'int4' is not trellis, kmeans or rtn" --body int4
+refuse "--bits: '1' is not a number from 2 to 8" --bits 1
+refuse "--bits: '9'" --bits 9
+refuse "--bits: '4.5'" --bits 4.5
+refuse "--group: '-1'" --group -1
+refuse "--group: '1048577' is not a number from 0 to 1048576" --group 1048577
 refuse "--outliers: '0.6'" --outliers 0.6
 refuse "--outliers: 'nan'" --outliers nan
 refuse "--outliers: ' 0.1'" --outliers ' 0.1'
@@ -47,6 +54,10 @@ refuse "--preset: 'low'" --preset low
 refuse "--chunk: '1'" --chunk 1
 refuse "--chunk: '4X'" --chunk 4X
 refuse "--tensor" --tensor nonsense
+refuse "--tensor: 'bits=9': bits are a whole number" --tensor '*=bits=9'
+refuse "--tensor: 'group=x': a group is" --tensor '*=rtn,group=x'
+refuse "kmeans, mid, high, faithful, k=N, b=N, rho=X, rtn, bits=N and group=N" \
+	--tensor '*=int4'
 refuse "-T: '-1'" -T -1
 refuse "-T: '2x'" -T2x
 refuse "-M: '99999999999999999999'" -M 99999999999999999999
@@ -69,6 +80,32 @@ refuse "--rm waits until the result is on disk" --rm --no-sync
 refuse "--lossless and --preset exclude each other" --lossless --preset mid
 refuse "--lossless and --bpp exclude each other" --lossless --bpp 4
 refuse "--bpp is for the trellis; --preset chooses" --bpp 4 --preset mid
+refuse "--bpp is for the trellis; --body chooses the rtn body" \
+	--bpp 4 --body rtn
+refuse "--kl is for the trellis; --bits chooses the rtn body" --kl 1 --bits 4
+refuse "--quality is for the trellis; --body chooses the k-means body" \
+	--body kmeans --quality 3
+refuse "--preset is for the k-means body; --body chooses the trellis" \
+	--body trellis --preset mid
+refuse "--bits is for the rtn body; --body chooses the trellis" \
+	--bits 3 --body rtn --body trellis
+refuse "--group is for the rtn body; --body chooses the k-means body" \
+	--body kmeans --group 32
+for o in --faithful "--centroids 64" "--block 2" "--preset high"; do
+	# shellcheck disable=SC2086 # words are wanted
+	refuse "${o%% *} is for the k-means body; --body chooses the rtn body" \
+		--body rtn $o
+done
+refuse "--bits is for the rtn body; --block chooses the k-means body" \
+	--bits 3 --block 4
+refuse "--bits is for the rtn body; --block chooses the k-means body" \
+	--bits 3 --block 4 --tensor '*=trellis'
+refuse "--outliers has no meaning with the rtn body" --outliers 0.01 --bits 3
+refuse "--body has no meaning with -d" -d --body rtn
+refuse "--bits has no meaning with -t" -t --bits 3
+refuse "--lossless and --body exclude each other" --lossless --body trellis
+refuse "--lossless and --bits exclude each other" --lossless --bits 3
+refuse "--lossless and --group exclude each other" --lossless --group 3
 refuse "--quality, --bpp and --kl exclude each other" --kl 0.1 --bpp 4
 refuse "--bpp: '17' is not a number from 0.1 to 16" --bpp 17
 refuse "--kl: 'x' is not a number" --kl x
