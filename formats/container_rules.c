@@ -44,12 +44,14 @@ static bool is_lossy(const struct container_info *info, size_t tensor)
 
 static bool is_lossy_codec(unsigned id)
 {
-	return id == CODEC_HASVQ || id == CODEC_TRELLIS || id == CODEC_RTN;
+	const struct codec *codec = codec_find(id);
+
+	return codec && !codec->lossless;
 }
 
 static bool is_known_codec(unsigned id)
 {
-	return id == CODEC_RAW || id == CODEC_PLANES || is_lossy_codec(id);
+	return codec_find(id) != NULL;
 }
 
 /* Finite and not negative; -0 is negative. */

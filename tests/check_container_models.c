@@ -56,7 +56,7 @@ static struct chunk_head *random_chunks(struct rng *rng,
 			uint64_t n = 1 + rng_below(rng, rows.n_rows - row);
 			struct chunk_head h = {
 				.tensor = (uint32_t)t,
-				.codec = (uint8_t)rng_below(rng, lossy ? 5 : 2),
+				.codec = (uint8_t)rng_below(rng, lossy ? 6 : 2),
 				.first_row = row,
 				.n_rows = (uint32_t)n,
 				.raw_len = (uint32_t)(n * rows.row_len),

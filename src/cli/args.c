@@ -15,6 +15,7 @@
 #include "cli/help.h"
 #include "cli/suffix.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,6 +54,8 @@ static const struct option_row table[] = {
 	{"bits", required_argument, OPT_BITS, IN_Z, take_coding},
 	{"group", required_argument, OPT_GROUP, IN_Z, take_coding},
 	{"outliers", required_argument, OPT_OUTLIERS, IN_Z, take_coding},
+	{"condition", required_argument, OPT_CONDITION, IN_Z, take_coding},
+	{"alpha", required_argument, OPT_ALPHA, IN_Z, take_coding},
 	{"sidecar", required_argument, OPT_SIDECAR, IN_Z, take_coding},
 	{"tensor", required_argument, OPT_TENSOR, IN_Z, take_coding},
 	{"chunk", required_argument, OPT_CHUNK, IN_Z, take_coding},
@@ -150,6 +153,8 @@ static void settle_codec(const struct parse *p, enum codec_id body,
 		settings_trellis(set);
 	else if (body == CODEC_RTN)
 		settings_rtn(set);
+	set->condition = p->condition;
+	set->alpha = p->alpha;
 	set->effort = p->effort;
 	set->faithful = p->faithful;
 	if (p->centroids)
@@ -179,7 +184,7 @@ static bool check_lossless(const struct args *a, const bool *seen)
 	static const int lossy[] = {OPT_PRESET, OPT_FAITHFUL, OPT_CENTROIDS,
 				    OPT_BLOCK, OPT_OUTLIERS, OPT_QUALITY,
 				    OPT_BPP, OPT_KL, OPT_BODY, OPT_BITS,
-				    OPT_GROUP};
+				    OPT_GROUP, OPT_CONDITION, OPT_ALPHA};
 
 	if (!is_seen(seen, OPT_LOSSLESS) || a->encode.n_rules)
 		return true;
@@ -210,6 +215,9 @@ static bool check_body(const struct parse *p, const bool *seen)
 				      body_name(knobs[i].body),
 				      table[row_of(by)].name,
 				      body_name(body));
+	if (is_seen(seen, OPT_ALPHA) && p->condition == CONDITION_NONE &&
+	    !rules)
+		return REFUSE("--alpha needs --condition smooth or hero");
 	if (body == CODEC_RTN && is_seen(seen, OPT_OUTLIERS) && !rules)
 		return REFUSE("--outliers has no meaning with the rtn body: "
 			      "all its weights are rounded");
@@ -268,7 +276,8 @@ static void mode_of_name(struct args *a, const char *argv0)
 
 enum args_result args_parse(struct args *args, int argc, char **argv)
 {
-	struct parse p = {.args = args, .outliers = -1, .effort = 5};
+	struct parse p = {.args = args, .outliers = -1, .effort = 5,
+			  .alpha = NAN};
 	bool seen[N_OPTIONS] = {false};
 	const struct option_group groups[] = {
 		{table, N_OPTIONS, &p, seen},

@@ -192,6 +192,14 @@ bool take_coding(void *ctx, int code, const char *arg)
 		return number_share(arg, 0, 0.5, &p->outliers) ||
 		       REFUSE("--outliers: '%s' is not a share from 0 to 0.5",
 			      arg);
+	case OPT_CONDITION:
+		return condition_parse(arg, &p->condition) ||
+		       REFUSE("--condition: '%s' is not none, smooth or hero",
+			      arg);
+	case OPT_ALPHA:
+		return alpha_parse(arg, &p->alpha) ||
+		       REFUSE("--alpha: '%s' is not auto or a number from 0 "
+			      "to 1", arg);
 	case OPT_SIDECAR:
 		return options_append(&a->sidecars, &a->n_sidecars, arg);
 	case OPT_TENSOR:

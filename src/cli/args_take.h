@@ -15,7 +15,7 @@ enum {
 	OPT_PRESET, OPT_FAITHFUL, OPT_CENTROIDS, OPT_BLOCK, OPT_OUTLIERS,
 	OPT_LOSSLESS, OPT_SIDECAR, OPT_TENSOR, OPT_DTYPE, OPT_TO, OPT_VERIFY,
 	OPT_NO_VERIFY, OPT_QUALITY, OPT_BPP, OPT_KL, OPT_BODY, OPT_BITS,
-	OPT_GROUP,
+	OPT_GROUP, OPT_CONDITION, OPT_ALPHA,
 };
 
 /* What must be known whole before it can be put into args. */
@@ -26,6 +26,8 @@ struct parse {
 	int rate;			/* OPT_QUALITY, _BPP, _KL or 0 */
 	uint32_t centroids, block;	/* 0: as the preset says */
 	uint32_t bits, group;		/* 0: the default */
+	enum condition condition;
+	double alpha;			/* NAN: auto */
 	double outliers;		/* below 0: as the preset says */
 	int effort;
 };

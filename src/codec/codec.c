@@ -11,6 +11,7 @@ static const struct codec *const codecs[] = {
 	&codec_hasvq,
 	&codec_trellis,
 	&codec_rtn,
+	&codec_conditioned,
 };
 
 const struct codec *codec_find(unsigned id)
@@ -24,6 +25,20 @@ const struct codec *codec_find(unsigned id)
 unsigned codec_fallback(unsigned id)
 {
 	return id == CODEC_PLANES ? CODEC_RAW : CODEC_PLANES;
+}
+
+unsigned codec_first(const struct codec_settings *set)
+{
+	bool lossy = !codec_find(set->codec)->lossless;
+
+	return lossy && set->condition != CONDITION_NONE ? CODEC_CONDITIONED
+							 : set->codec;
+}
+
+/* Where conditioning does not pay the body stands alone. */
+static unsigned next_codec(unsigned id, const struct codec_settings *set)
+{
+	return id == CODEC_CONDITIONED ? set->codec : codec_fallback(id);
 }
 
 /*
@@ -101,7 +116,7 @@ enum hvqz_ret codec_encode(const struct codec_env *env,
 {
 	bool nonfinite = false;
 
-	for (unsigned id = set->codec;; id = codec_fallback(id)) {
+	for (unsigned id = codec_first(set);; id = next_codec(id, set)) {
 		bool declined = false;
 
 		*used = codec_find(id);

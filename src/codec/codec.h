@@ -27,6 +27,14 @@ enum codec_id {
 	CODEC_HASVQ = 2,
 	CODEC_TRELLIS = 3,
 	CODEC_RTN = 4,
+	CODEC_CONDITIONED = 5,	/* a body of 2, 3 or 4 inside */
+};
+
+/* In which coordinates to quantize (sense/condition.h). */
+enum condition {
+	CONDITION_NONE,		/* as they are */
+	CONDITION_SMOOTH,	/* channels scaled: S */
+	CONDITION_HERO,		/* and rotated: S·R */
 };
 
 /* The largest codebook. */
@@ -73,6 +81,8 @@ struct codec_settings {
 	double outliers;	/* ρ: 0 … 0.5 */
 	uint32_t bits;		/* RTN_MIN_BITS … RTN_MAX_BITS */
 	uint32_t group;		/* 1 … RTN_MAX_GROUP; 0: all of a unit */
+	enum condition condition;
+	double alpha;		/* 0 … 1; NAN: what is best */
 	/*
 	 * The trellis' step constant c: where no row sensitivities are known,
 	 * in the weights' unit; where they are, in √nats. Made by the job from
@@ -149,6 +159,10 @@ extern const struct codec codec_planes;
 extern const struct codec codec_hasvq;
 extern const struct codec codec_trellis;
 extern const struct codec codec_rtn;
+extern const struct codec codec_conditioned;
+
+/* Who gets the first try: set->codec, or the conditioner around it. */
+unsigned codec_first(const struct codec_settings *set);
 
 /* Whose turn it is when codec id declines: planes, and after them raw. */
 unsigned codec_fallback(unsigned id);

@@ -250,6 +250,7 @@ static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
 	while (s->out.len < container_min_stored(raw_len)) {
 		/* Too small to be allowed (hvqz.md): the next codec's turn. */
 		set.codec = (enum codec_id)codec_fallback(codec->id);
+		set.condition = CONDITION_NONE;
 		TRY(codec_encode(&j->codec_env, &s->slab, &set, NULL, s->raw,
 				 &s->out, &codec, &stats, err));
 	}
@@ -320,6 +321,24 @@ static void describe(const struct codec_settings *set, char *buf, size_t len)
 			 set->effort);
 }
 
+/* What there is to say of the coordinates, behind it. */
+static void describe_condition(const struct codec_settings *set, char *buf,
+			       size_t len)
+{
+	static const char *const names[] = {
+		[CONDITION_SMOOTH] = "smooth",
+		[CONDITION_HERO] = "hero",
+	};
+	size_t n = strlen(buf);
+
+	if (codec_first(set) != CODEC_CONDITIONED)
+		return;
+	n += (size_t)snprintf(buf + n, len - n, " condition=%s",
+			      names[set->condition]);
+	if (!isnan(set->alpha) && n < len)
+		snprintf(buf + n, len - n, " alpha=%g", set->alpha);
+}
+
 static enum hvqz_ret remark(struct encode_job *j, struct hvqz_err *err)
 {
 	const struct sens_table *sens = j->opt->sens;
@@ -335,6 +354,7 @@ static enum hvqz_ret remark(struct encode_job *j, struct hvqz_err *err)
 			 j->pass->steer, set.effort);
 	else
 		describe(&set, text, sizeof(text));
+	describe_condition(&set, text, sizeof(text));
 	TRY(container_note(info, "settings", text, err));
 	for (size_t i = 0; i < j->opt->n_rules; i++)
 		TRY(container_note(info, "tensor", j->opt->rules[i].text,

@@ -1,6 +1,7 @@
 /* plan.c - deciding, for every tensor, what plan.h holds. */
 #include "model/plan.h"
 
+#include "sense/condition_factor.h"
 #include "sense/factor.h"
 
 #include <fnmatch.h>
@@ -61,6 +62,9 @@ bool plan_wants_factor(const struct tensor_plan *tp)
 {
 	enum factor_use use = codec_find(tp->set.codec)->factor_use;
 
+	/* Coordinates are chosen by what an error costs, whoever makes it. */
+	if (use == FACTOR_NONE && codec_first(&tp->set) == CODEC_CONDITIONED)
+		use = FACTOR_FULL;
 	return tp->sens && (use == FACTOR_ANY ||
 			    (use == FACTOR_FULL && sens_can_load(tp->sens)));
 }
@@ -122,6 +126,14 @@ static enum hvqz_ret plan_tensor(struct plan *p, const struct model *m,
 	slab = plan_slab(p, m, i, 0);
 	if (slab.raw_len > p->max_raw)
 		p->max_raw = slab.raw_len;
+	if (codec_first(&tp->set) == CODEC_CONDITIONED) {
+		need = codec_conditioned.encode_memory(&slab, &tp->set);
+		if (tp->sens)
+			need += condition_factor_memory(
+				tp->sens->n_in, sens_can_load(tp->sens));
+		p->encode_memory = need > p->encode_memory ? need
+							   : p->encode_memory;
+	}
 	/* A lossy codec may fall back to planes: the larger of both. */
 	for (unsigned id = tp->set.codec; id != CODEC_RAW;
 	     id = codec_fallback(id)) {

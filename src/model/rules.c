@@ -75,6 +75,52 @@ static bool parse_share(const char *s, double *v)
 	return end != s && !*end && *v >= 0 && *v <= 0.5;
 }
 
+bool condition_parse(const char *s, enum condition *c)
+{
+	static const char *const names[] = {
+		[CONDITION_NONE] = "none",
+		[CONDITION_SMOOTH] = "smooth",
+		[CONDITION_HERO] = "hero",
+	};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(s, names[i]) == 0) {
+			*c = (enum condition)i;
+			return true;
+		}
+	return false;
+}
+
+bool alpha_parse(const char *s, double *alpha)
+{
+	char *end;
+
+	*alpha = NAN;
+	if (strcmp(s, "auto") == 0)
+		return true;
+	if ((*s < '0' || *s > '9') && *s != '.')
+		return false;
+	*alpha = strtod(s, &end);
+	return !*end && *alpha >= 0 && *alpha <= 1;
+}
+
+/* A word about the coordinates to quantize in. */
+static enum hvqz_ret apply_condition(struct codec_settings *set,
+				     const char *word, struct hvqz_err *err)
+{
+	if (!strncmp(word, "alpha=", 6))
+		return alpha_parse(word + 6, &set->alpha)
+			       ? HVQZ_OK
+			       : hvqz_fail(err, HVQZ_USAGE,
+					   "'%s': alpha is auto or a number "
+					   "from 0 to 1", word);
+	return condition_parse(word + strlen("condition="), &set->condition)
+		       ? HVQZ_OK
+		       : hvqz_fail(err, HVQZ_USAGE,
+				   "'%s': a condition is none, smooth or hero",
+				   word);
+}
+
 /* One word of a setting. */
 static enum hvqz_ret apply_word(struct codec_settings *set, const char *word,
 				struct hvqz_err *err)
@@ -134,6 +180,9 @@ static enum hvqz_ret apply_word(struct codec_settings *set, const char *word,
 			return hvqz_fail(err, HVQZ_USAGE,
 					 "'%s': a group is a whole number from "
 					 "0 to %d", word, RTN_MAX_GROUP);
+	} else if (!strncmp(word, "condition=", 10) ||
+		   !strncmp(word, "alpha=", 6)) {
+		return apply_condition(set, word, err);
 	} else if (!strncmp(word, "rho=", 4)) {
 		if (set->codec != CODEC_TRELLIS)
 			set->codec = CODEC_HASVQ;
@@ -145,8 +194,8 @@ static enum hvqz_ret apply_word(struct codec_settings *set, const char *word,
 		return hvqz_fail(err, HVQZ_USAGE,
 				 "unknown setting '%s'; there are lossless, "
 				 "raw, trellis, q=X, kmeans, mid, high, "
-				 "faithful, k=N, b=N, rho=X, rtn, bits=N and "
-				 "group=N", word);
+				 "faithful, k=N, b=N, rho=X, rtn, bits=N, "
+				 "group=N, condition=C and alpha=A", word);
 	}
 	return HVQZ_OK;
 }

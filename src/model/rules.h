@@ -31,6 +31,10 @@ void rule_free(struct tensor_rule *rule);
 enum hvqz_ret settings_apply(struct codec_settings *set, const char *setting,
 			     struct hvqz_err *err);
 
+/* "none", "smooth", "hero"; and "auto" (NAN) or 0 … 1. False: it is not. */
+bool condition_parse(const char *s, enum condition *c);
+bool alpha_parse(const char *s, double *alpha);
+
 enum { QUALITY_MIN = 0, QUALITY_MAX = 20 };
 
 /* The trellis as it is by default; nothing changes if it is one already. */

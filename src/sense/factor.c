@@ -233,6 +233,17 @@ static bool from_full(struct factor *f, size_t w, float more, float *z)
 	return good;
 }
 
+bool factor_of(struct factor *f)
+{
+	struct block all = block_at(f, 0, f->n);
+
+	for (size_t j = 0; j < f->n; j++)
+		if (!(f->m[j * (f->n + 1)] > 0))
+			return false;
+	normalise(all, f->l);
+	return cholesky(all, 0) && finish(all, f->l);
+}
+
 /* Damping against chance, for blocks of w channels. */
 static float chance(const struct sens *s, size_t w)
 {

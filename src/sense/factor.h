@@ -50,6 +50,12 @@ enum hvqz_ret factor_diagonal(const struct sens *s, struct factor *f,
 void factor_free(struct factor *f);
 
 /*
+ * f->m holds a symmetric H [n][n], damped already, and f->l room for n: both
+ * become its factor. False: it has none, and f->m is spoilt.
+ */
+bool factor_of(struct factor *f);
+
+/*
  * The most bytes factor_make() needs, its result included; BLAS keeps a few
  * MiB more for each thread that calls it. full: as sens_can_load().
  */

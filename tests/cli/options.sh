@@ -56,7 +56,7 @@ refuse "--chunk: '4X'" --chunk 4X
 refuse "--tensor" --tensor nonsense
 refuse "--tensor: 'bits=9': bits are a whole number" --tensor '*=bits=9'
 refuse "--tensor: 'group=x': a group is" --tensor '*=rtn,group=x'
-refuse "kmeans, mid, high, faithful, k=N, b=N, rho=X, rtn, bits=N and group=N" \
+refuse "kmeans, mid, high, faithful, k=N, b=N, rho=X, rtn, bits=N, group=N, condition=C and alpha=A" \
 	--tensor '*=int4'
 refuse "-T: '-1'" -T -1
 refuse "-T: '2x'" -T2x

@@ -1,0 +1,83 @@
+/* condition_io.c - a conditioner's record in the stream (hvqz.md, 8.5.1). */
+#include "sense/condition.h"
+
+#include "entropy/shortlist.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum { SEEDED = 1 };	/* in flags */
+
+enum hvqz_ret condition_put(const struct conditioner *c, struct buf *out,
+			    struct hvqz_err *err)
+{
+	buf_u8(out, c->seeded ? SEEDED : 0);
+	buf_u8(out, (uint8_t)c->alpha);
+	buf_u8(out, (uint8_t)c->log_block);
+	buf_u8(out, (uint8_t)c->levels);
+	if (c->seeded)
+		buf_u32(out, c->seed);
+	TRY(shortlist_put(c->code, NULL, c->n, out, err));
+	if (c->levels)
+		TRY(shortlist_put(c->angle, NULL, c->levels * (c->n / 2), out,
+				  err));
+	return buf_ok(out, err);
+}
+
+static enum hvqz_ret get_head(struct conditioner *c, struct cursor *from,
+			      unsigned *levels, struct hvqz_err *err)
+{
+	uint8_t flags, alpha, log_block, n_levels;
+
+	if (!cur_u8(from, &flags) || !cur_u8(from, &alpha) ||
+	    !cur_u8(from, &log_block) || !cur_u8(from, &n_levels))
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "the conditioner ends in its head");
+	if (flags & ~SEEDED)
+		return hvqz_fail(err, HVQZ_UNSUPPORTED,
+				 "conditioner flags %#x are unknown to this "
+				 "version", flags & ~SEEDED);
+	if (alpha > CONDITION_ALPHA_STEPS)
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "alpha is %u hundredths, more than 1", alpha);
+	if (log_block > CONDITION_MAX_BLOCK ||
+	    c->n % ((size_t)1 << log_block))
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "blocks of 2^%u do not divide %zu channels",
+				 log_block, c->n);
+	if (n_levels > CONDITION_MAX_LEVELS || (n_levels && !log_block) ||
+	    (flags & SEEDED && !log_block))
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "%u levels of rotations in blocks of 2^%u",
+				 n_levels, log_block);
+	*levels = n_levels;
+	c->alpha = alpha;
+	condition_rotate(c, log_block, flags & SEEDED, 0);
+	if (c->seeded && !cur_u32(from, &c->seed))
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "the conditioner ends in its head");
+	return HVQZ_OK;
+}
+
+enum hvqz_ret condition_get(struct conditioner *c, size_t n,
+			    struct cursor *from, struct hvqz_err *err)
+{
+	unsigned levels = 0;
+
+	TRY(condition_init(c, n, err));
+	TRY(get_head(c, from, &levels, err));
+	TRY(shortlist_get(from, c->code, NULL, n, CONDITION_MAX_SCALE,
+			  "scales", err));
+	TRY(condition_add_levels(c, levels, err));
+	if (levels)
+		TRY(shortlist_get(from, c->angle, NULL, levels * (n / 2),
+				  CONDITION_MAX_ANGLE, "angles", err));
+	condition_ready(c);
+	return HVQZ_OK;
+}
+
+uint64_t condition_memory(size_t n)
+{
+	return (uint64_t)n * (sizeof(int32_t) + sizeof(float) +
+			      CONDITION_MAX_LEVELS / 2 * sizeof(int32_t));
+}
