@@ -9,6 +9,7 @@
  *	faithful		HAS-VQ exactly as published
  *	k=N  b=N  rho=X		HAS-VQ with these centroids, block, outliers
  *	rtn | bits=N | group=N	round to nearest; with these bits, groups
+ *	condition=C alpha=A	in other coordinates (--condition, --alpha)
  */
 #ifndef MODEL_RULES_H
 #define MODEL_RULES_H
