@@ -80,12 +80,6 @@ static void cell_bpp(struct table *t, uint64_t bytes, uint64_t n_params)
 		table_cell(t, "-");
 }
 
-static void cells(struct table *t, const char *const *text)
-{
-	for (; *text; text++)
-		table_cell(t, "%s", *text);
-}
-
 /* ---- plain: one line a file ---- */
 
 static void add_summary(struct list_sum *sum, const char *name,
@@ -101,7 +95,7 @@ static void add_summary(struct list_sum *sum, const char *name,
 
 	if (!t->columns) {
 		t->columns = "rrrrrrrrl";
-		cells(t, heads);
+		table_cells(t, heads);
 	}
 	listing_noise(l, &noise, &signal);
 	cell_number(t, l->info.model.n_tensors);
@@ -283,11 +277,11 @@ static void print_page(const char *name, const struct listing *l, bool first)
 	static const char *const heads[] = {"Tensor", "Dtype", "Shape",
 					    "Codec", "Bytes", "bpp",
 					    "SNR dB", "KL est.", NULL};
-	struct table t = {.columns = "llllrrrr", .spare_last = true};
+	struct table t = {.columns = "llllrrrr", .n_spare = 1};
 
 	if (!first)
 		putchar('\n');
-	cells(&t, heads);
+	table_cells(&t, heads);
 	table_rule(&t);
 	for (size_t i = 0; i < l->info.model.n_tensors; i++)
 		add_tensor(&t, l, i);

@@ -49,6 +49,12 @@ void table_cell(struct table *t, const char *fmt, ...)
 	va_end(ap);
 }
 
+void table_cells(struct table *t, const char *const *text)
+{
+	for (; *text; text++)
+		table_cell(t, "%s", *text);
+}
+
 void table_rule(struct table *t)
 {
 	for (size_t i = 0; t->columns[i]; i++)
@@ -116,19 +122,19 @@ static void set_widths(const struct table *t, size_t n_columns, size_t *width)
 }
 
 /*
- * How many columns a terminal has room for: all, or all but a last one that
- * can be spared. The first becomes as narrow as it must and may be.
+ * How many columns a terminal has room for: all, or all but some of the last
+ * that can be spared. The first becomes as narrow as it must and may be.
  */
 static size_t fit(const struct table *t, size_t n_columns, size_t indent,
 		  size_t room, size_t *width)
 {
 	size_t least = width[0] < NARROWEST ? width[0] : NARROWEST;
 	size_t rest = indent + sum_widths(width, n_columns) - width[0];
-	size_t most;
+	size_t kept = n_columns - t->n_spare, most;
 
 	if (room == NO_TERMINAL)
 		return n_columns;
-	if (t->spare_last && rest + least > room)
+	while (n_columns > kept && rest + least > room)
 		rest -= GAP + width[--n_columns];
 	most = room > rest + least ? room - rest : least;
 	if (width[0] > most)

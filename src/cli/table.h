@@ -11,19 +11,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { TABLE_MAX_COLUMNS = 9 };
+enum { TABLE_MAX_COLUMNS = 10 };
 
 struct table {
 	const char *columns;	/* one letter each: 'l'eft or 'r'ight */
 	char **cells;		/* owned; row by row; NULL is a rule */
 	size_t n_cells;
-	bool spare_last;	/* no last column where a terminal is narrow */
+	/* So many of the last columns may go where a terminal is narrow. */
+	size_t n_spare;
 	bool failed;		/* out of memory: table_print() says so */
 };
 
 /* The next cell, in printf style; control characters are masked. */
 void table_cell(struct table *t, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* Several cells at once; the list ends with NULL. */
+void table_cells(struct table *t, const char *const *text);
 
 /* A whole row that is a line under the columns above. */
 void table_rule(struct table *t);
