@@ -3,6 +3,7 @@
  * extraction, listing, rules.
  */
 #include "base/bytes.h"
+#include "job/list_condition.h"
 #include "tests/container_image.h"
 #include "tests/job_case.h"
 
@@ -241,7 +242,7 @@ START_TEST(estimated_losses_add_up)
 
 	image_good(&file);
 	source_init_memory(&src, &mem, file.p, file.len);
-	ck_assert(!job_list(&env, &src, &l, NULL));
+	ck_assert(!job_list(&env, &src, false, &l, NULL));
 	ck_assert_double_eq(l.t[0].loss, 0.375);
 	ck_assert_double_eq(l.t[2].loss, 0);
 	listing_free(&l);
@@ -252,6 +253,28 @@ START_TEST(estimated_losses_add_up)
 	ck_assert_double_eq(rep.loss, 0.375);
 	source_free(&src);
 	buf_free(&file);
+}
+END_TEST
+
+START_TEST(layer_types_are_names_without_numbers)
+{
+	static const char *const cases[][2] = {
+		{"model.layers.12.mlp.up_proj.weight",
+		 "model.layers.*.mlp.up_proj.weight"},
+		{"h.0.experts.31.w1", "h.*.experts.*.w1"},
+		{"7", "*"},
+		{"x.7", "x.*"},
+		{"a.1b.c2.3-4", "a.1b.c2.3-4"},
+		{"", ""},
+		{".0..", ".*.."},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *name = list_type_name(cases[i][0]);
+
+		ck_assert_str_eq(name, cases[i][1]);
+		free(name);
+	}
 }
 END_TEST
 
@@ -318,6 +341,7 @@ int main(void)
 	tcase_add_test(trips, rows_are_cut_out_exactly);
 	tcase_add_test(trips, impossible_extractions_are_refused);
 	tcase_add_test(trips, estimated_losses_add_up);
+	tcase_add_test(trips, layer_types_are_names_without_numbers);
 	tcase_add_test(trips, rules_change_single_tensors);
 	tcase_add_test(trips, bad_rules_are_refused);
 	tcase_set_timeout(trips, 300);

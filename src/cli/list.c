@@ -140,33 +140,31 @@ void list_end(const struct args *args, struct list_sum *sum)
 
 /* ---- with -v: a page a file ---- */
 
-/* "hasvq", or "hasvq+planes" when the chunks of a tensor differ. */
-static void cell_codecs(struct table *t, uint32_t codecs)
+const char *list_codecs(uint32_t codecs, char *text)
 {
-	char text[80] = "";
 	size_t n = 0;
 
 	for (unsigned i = 0; i < 32; i++) {
 		const struct codec *c = codec_find(i);
 
-		if (!(codecs >> i & 1) || n >= sizeof(text))
+		if (!(codecs >> i & 1) || n >= LIST_CODECS_LEN)
 			continue;
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s",
+		n += (size_t)snprintf(text + n, LIST_CODECS_LEN - n, "%s%s",
 				      n ? "+" : "", c ? c->name : "?");
 	}
-	table_cell(t, "%s", n ? text : "-");
+	return n ? text : "-";
 }
 
 static void add_tensor(struct table *t, const struct listing *l, size_t i)
 {
 	const struct tensor *x = &l->info.model.tensors[i];
 	uint64_t stored = l->t && l->is_hvqz ? l->t[i].stored : x->size;
-	char shape[200];
+	char shape[200], codecs[LIST_CODECS_LEN];
 
 	table_cell(t, "%s", x->name);
 	table_cell(t, "%s", dtype_name(x->dtype));
 	table_cell(t, "%s", tensor_shape(x, shape, sizeof(shape)));
-	cell_codecs(t, l->t ? l->t[i].codecs : 0);
+	table_cell(t, "%s", list_codecs(l->t ? l->t[i].codecs : 0, codecs));
 	cell_number(t, stored);
 	cell_bpp(t, stored, x->n_elems);
 	cell_snr(t, l->is_hvqz, l->t ? l->t[i].signal : 0,
@@ -286,7 +284,8 @@ static void print_page(const char *name, const struct listing *l, bool first)
 	for (size_t i = 0; i < l->info.model.n_tensors; i++)
 		add_tensor(&t, l, i);
 	add_totals(&t, l);
-	if (!print_heading(name, l) || !table_print(&t, 2))
+	if (!print_heading(name, l) || !table_print(&t, 2) ||
+	    !list_conditions(l))
 		message_error(NULL, "out of memory");
 	table_free(&t);
 }
@@ -301,11 +300,12 @@ void list_file(const struct args *args, const char *path,
 	struct listing l = {0};
 	struct hvqz_err err = {0};
 	struct in_file in;
+	bool conditions = args->common.verbosity > 1;
 
 	if (!in_open(&in, path, args->force ? IN_FORCE : 0))
 		return;
 	env.notes = (struct hvqz_notes){message_note, (void *)in.name};
-	if (job_list(&env, &in.src, &l, &err) != HVQZ_OK)
+	if (job_list(&env, &in.src, conditions, &l, &err) != HVQZ_OK)
 		message_err(in.name, &err);
 	else if (args->json)
 		list_json(in.name, &l, args->common.verbosity > 0);

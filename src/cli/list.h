@@ -2,7 +2,8 @@
  * list.h - what -l prints, on standard output.
  *
  * Plain: one line a file, with a total below several. With -v: a page a file,
- * one line a tensor. With --json: one object a line (list_json.c).
+ * one line a tensor. With -vv also one a layer type (list_condition.c). With
+ * --json: one object a line (list_json.c).
  */
 #ifndef CLI_LIST_H
 #define CLI_LIST_H
@@ -26,7 +27,22 @@ void list_file(const struct args *args, const char *path,
 /* Print what had to wait for the last file, and free it. */
 void list_end(const struct args *args, struct list_sum *sum);
 
-/* ---- shared with list_json.c ---- */
+/* ---- list_condition.c ---- */
+
+/*
+ * What conditioning did to each layer type, if l was made to say it, behind an
+ * empty line. False: out of memory.
+ */
+bool list_conditions(const struct listing *l);
+
+/* ---- shared with list_json.c and list_condition.c ---- */
+
+enum { LIST_CODECS_LEN = 80 };
+/*
+ * A set of codec ids to text (LIST_CODECS_LEN bytes): "hasvq", or
+ * "hasvq+planes" when chunks differ. Returns it, or "-" for none.
+ */
+const char *list_codecs(uint32_t codecs, char *text);
 
 /* Bytes of the file as it was before it became a .hvqz. */
 uint64_t listing_raw(const struct listing *l);

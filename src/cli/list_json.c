@@ -93,6 +93,30 @@ static json_t *codecs(uint32_t set)
 	return a;
 }
 
+static json_t *pair(const double *v)
+{
+	return json_pack("[f, f]", v[0], v[1]);
+}
+
+/* What conditioned the tensor's chunks, n_chunks of them, > 0. */
+static struct json_line condition(const struct listing_condition *c)
+{
+	struct json_line o = json_line_begin();
+	char bodies[LIST_CODECS_LEN];
+	double most[2], ratio[2];
+
+	listing_spectra(c, most, ratio);
+	json_line_text(&o, "body", list_codecs(c->bodies, bodies));
+	json_line_number(&o, "chunks", c->n_chunks);
+	json_line_real(&o, "alpha", (double)c->alpha_sum / 100 /
+				    (double)c->n_chunks);
+	json_line_set(&o, "rotated", json_boolean(c->n_rotated));
+	json_line_number(&o, "angles", c->n_angles);
+	json_line_set(&o, "lambda_max", pair(most));
+	json_line_set(&o, "condition_number", pair(ratio));
+	return o;
+}
+
 static bool print_tensor(const char *file, const struct listing *l, size_t i)
 {
 	static const struct listing_tensor none;
@@ -118,6 +142,12 @@ static bool print_tensor(const char *file, const struct listing *l, size_t i)
 		json_line_set(&o, "lossy", json_boolean(lossy));
 		json_line_set(&o, "snr_db", snr(t->signal, t->noise));
 		json_line_set(&o, "kl_estimate", kl(t->loss));
+	}
+	if (l->cond && l->cond[i].n_chunks) {
+		struct json_line c = condition(&l->cond[i]);
+
+		json_line_set(&o, "condition", c.object);
+		o.failed |= c.failed;
 	}
 	return json_line_print(&o, DIGITS);
 }

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Is s (NUL-terminated) n continuation bytes of UTF-8? */
@@ -152,6 +153,14 @@ char *text_duration(double seconds, char *buf)
 double text_snr(double signal, double noise)
 {
 	return 10 * log10(signal / noise);
+}
+
+char *text_figure(double v, char *buf)
+{
+	/* Three digits first; %g then writes six where there are as many. */
+	snprintf(buf, TEXT_LEN, "%.2e", v);
+	snprintf(buf, TEXT_LEN, "%g", strtod(buf, NULL));
+	return buf;
 }
 
 char *text_kl(double loss, char *buf)

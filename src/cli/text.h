@@ -33,6 +33,9 @@ char *text_memory(uint64_t bytes, char *buf);	/* 85.3 MiB */
 char *text_bytes(uint64_t bytes, char *buf);	/* 2.6 GB */
 char *text_duration(double seconds, char *buf);	/* 1:02:07 */
 
+/* Three digits: 0.0123, 12300, 1.23e+06. v ≥ 0 and finite. */
+char *text_figure(double v, char *buf);
+
 /* 10·log10(signal / noise); noise must be above 0. */
 double text_snr(double signal, double noise);
 

@@ -134,10 +134,23 @@ static enum hvqz_ret convert(struct decode_unit *u, enum dtype from,
 	return HVQZ_OK;
 }
 
-/* Say which rows an error of a codec is about. */
-static enum hvqz_ret in_rows(const struct container_info *info,
-			     const struct chunk_head *h,
-			     const struct hvqz_err *why, struct hvqz_err *err)
+struct slab chunk_slab(const struct container_info *info,
+		       const struct chunk_head *h)
+{
+	const struct tensor *t = &info->model.tensors[h->tensor];
+
+	return (struct slab){
+		.dtype = t->dtype,
+		.first_row = h->first_row,
+		.n_rows = h->n_rows,
+		.n_cols = tensor_rows(t).row_elems,
+		.raw_len = h->raw_len,
+	};
+}
+
+enum hvqz_ret chunk_fail(const struct container_info *info,
+			 const struct chunk_head *h,
+			 const struct hvqz_err *why, struct hvqz_err *err)
 {
 	return hvqz_fail_tensor(err, why->ret,
 				info->model.tensors[h->tensor].name,
@@ -154,13 +167,7 @@ enum hvqz_ret decode_unit_run(struct decode_unit *u,
 	const struct tensor *t = &info->model.tensors[u->head.tensor];
 	enum dtype to = restored_dtype(info, u->head.tensor, wanted);
 	const struct codec *codec = codec_find(u->head.codec);
-	struct slab slab = {
-		.dtype = t->dtype,
-		.first_row = u->head.first_row,
-		.n_rows = u->head.n_rows,
-		.n_cols = tensor_rows(t).row_elems,
-		.raw_len = u->head.raw_len,
-	};
+	struct slab slab = chunk_slab(info, &u->head);
 	struct hvqz_err why = {0};
 
 	TRY(container_check_payload(info, &u->head, u->payload.p, err));
@@ -173,7 +180,7 @@ enum hvqz_ret decode_unit_run(struct decode_unit *u,
 					u->head.codec);
 	if (codec->decode(env, &slab, u->payload.p, u->payload.len, u->raw,
 			  &why) != HVQZ_OK)
-		return in_rows(info, &u->head, &why, err);
+		return chunk_fail(info, &u->head, &why, err);
 	TRY(container_check_raw(info, &u->head, u->raw, err));
 	u->bytes = u->raw;
 	u->len = u->head.raw_len;

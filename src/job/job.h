@@ -117,6 +117,22 @@ enum hvqz_ret job_extract(const struct job_env *env,
 			  struct source *src, struct sink *out,
 			  struct job_report *rep, struct hvqz_err *err);
 
+/* What the chunks in conditioned coordinates (codec 5) say, added up. */
+struct listing_condition {
+	uint64_t n_chunks;	/* 0: there are none */
+	uint64_t n_rotated;	/* chunks with R other than I */
+	uint64_t n_angles;	/* other than 0 */
+	uint32_t bodies;	/* bit i: codec id i is a body */
+	unsigned alpha_min, alpha_max;	/* in hundredths */
+	uint64_t alpha_sum;
+	/* Σ ln λ_max and Σ ln (λ_max / λ_min), [before, after] */
+	double log_most[2], log_ratio[2];
+};
+
+/* Their geometric means over the chunks, [before, after]; n_chunks > 0. */
+void listing_spectra(const struct listing_condition *c, double *most,
+		     double *ratio);
+
 /* What -l shows: the table, and per tensor what its chunks say. */
 struct listing {
 	bool is_hvqz;
@@ -129,14 +145,30 @@ struct listing {
 		uint32_t codecs;	/* bit i: codec id i is used */
 	} *t;				/* [n_tensors], owned */
 	uint64_t file_size;
+	/* The rest where conditions are asked for, and the file a .hvqz. */
+	struct listing_condition *cond;	/* [n_tensors], owned; or NULL */
+	/*
+	 * Tensors whose names differ in whole components that are numbers, in
+	 * the order of the first of each.
+	 */
+	struct listing_type {
+		char *name;		/* with * for the numbers; owned */
+		size_t first;		/* tensor */
+		size_t n_tensors;
+		size_t n_conditioned, n_rotated;	/* of those */
+		struct listing_condition cond;
+	} *types;			/* owned; or NULL */
+	size_t n_types;
 };
 
 /*
  * List a .hvqz (by its index where the source can seek, else by reading
- * through it) or a model file of any format we read.
+ * through it) or a model file of any format we read. With conditions the
+ * payloads of codec 5 are read too, and checked.
  */
 enum hvqz_ret job_list(const struct job_env *env, struct source *src,
-		       struct listing *l, struct hvqz_err *err);
+		       bool conditions, struct listing *l,
+		       struct hvqz_err *err);
 void listing_free(struct listing *l);
 
 #endif

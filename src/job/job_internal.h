@@ -18,6 +18,15 @@ enum hvqz_ret job_check_memory(const struct job_env *env, uint64_t need,
 /* HVQZ_STOPPED when the caller wants the job to end. */
 enum hvqz_ret job_poll(const struct job_env *env, struct hvqz_err *err);
 
+/* The slab a chunk's payload codes. */
+struct slab chunk_slab(const struct container_info *info,
+		       const struct chunk_head *h);
+
+/* A codec's error, with the tensor and the rows it is about. Returns its ret. */
+enum hvqz_ret chunk_fail(const struct container_info *info,
+			 const struct chunk_head *h,
+			 const struct hvqz_err *why, struct hvqz_err *err);
+
 /*
  * Decoding, whatever for. A unit is one chunk on its way; its buffers grow to
  * what a chunk needs and are kept for the next one. Zero-initialise.

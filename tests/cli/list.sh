@@ -69,7 +69,7 @@ hvqz -lv one | grep -q '^  1 tensor  ' || fail "one tensor is not '1 tensor'"
 
 # On a narrow terminal a long name has its own line, and none is cut.
 if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
-	show="stty cols 80; '$HVQZ' -lv m.safetensors.hvqz sens.hvqz"
+	show="stty cols 80; '$HVQZ' -lvv m.safetensors.hvqz sens.hvqz"
 	script -qec "$show" /dev/null </dev/null | tr -d '\r' >narrow
 	[ -z "$(awk 'length($0) > 80' narrow)" ] || fail "wider than 80 columns"
 	grep -qx '  model.layers.3.post_attention_layernorm.weight' narrow ||
@@ -120,11 +120,94 @@ grep -q '^  model.embed_tokens.weight .*  [0-9]\.[0-9]*e-0[0-9]$' page ||
 	fail "-lv has no estimate of a tensor"
 grep -q ' $' page && fail "white space at the end of a line"
 
+# What conditioning did, by layer type. An alpha that is asked for is taken.
+hero="--body rtn --bits 3 --condition hero --alpha 0.5"
+full="$DATA/kjv-1m/sidecar/full.safetensors"
+# shellcheck disable=SC2086 # several options
+status 0 hvqz $hero --sidecar "$full" --chunk 16K \
+	--tensor 'model.layers.[0-1].mlp.up*=lossless' \
+	-o cond.hvqz m.safetensors
+status 0 hvqz -lv cond.hvqz >short
+status 0 hvqz -lvv cond.hvqz >page
+silent
+# row TYPE: its line, a star being one.
+row() {
+	sed -n '/^  Layer type /,$p' page | awk -v t="$1" '$1 == t'
+}
+head -n "$(wc -l <short)" page >begin
+same begin short
+grep -q ' $' page && fail "white space at the end of a line"
+row model.layers.'*'.self_attn.q_proj.weight |
+	awk '{ exit !($3 < $2 && $5 < $4 && $6 == "0.5" && $7 == "6/6" &&
+		      $8 == "rtn" && $9 == 6 && $10 > 0) }' ||
+	fail "-lvv does not show what conditioning did to queries"
+row model.layers.'*'.mlp.up_proj.weight | grep -q ' 4/6  rtn  *4 ' ||
+	fail "-lvv does not count two layers left as they were"
+row model.norm.weight | grep -Eq '^  [^ ]*( *-){5} *0/1 ( *-){3}$' ||
+	fail "-lvv does not show what has no condition"
+[ "$(sed -n '/^  Layer type /,$p' page | wc -l)" -eq 13 ] ||
+	fail "-lvv has not one line for each of 11 layer types"
+
+# The payloads as they pass by: the same.
+hvqz -lvv <cond.hvqz >file || fail "-lvv of standard input"
+# shellcheck disable=SC2002 # a pipe is the point
+cat cond.hvqz | hvqz -lvv >pipe || fail "-lvv of a pipe"
+same file pipe
+tail -n 13 page >want
+tail -n 13 pipe >got
+same want got
+
+# For programs, at tensors that have one; and only when asked.
+status 0 hvqz -lv --json cond.hvqz >short
+grep -q '"condition"' short && fail "-lv --json has conditions"
+status 0 hvqz -lvv --json cond.hvqz >json
+sed 's/,"condition":{.*}}$/}/' json >without
+same without short
+two='\[[0-9.e+-]*,[0-9.e+-]*\]'
+c='"condition":{"body":"rtn","chunks":8,"alpha":0.5,"rotated":true,'
+c=$c'"angles":[0-9]*,"lambda_max":'$two',"condition_number":'$two'}}$'
+grep '"model.embed_tokens.weight"' json | grep -q ",$c" ||
+	fail "--json does not show the condition of the embedding"
+[ "$(grep -c '"condition":' json)" -eq 41 ] ||
+	fail "--json has not the conditions of 41 tensors"
+
+# Without rotations, without a sidecar; nothing conditioned; no .hvqz.
+status 0 hvqz --body rtn --condition smooth --alpha 0.5 -o s.hvqz m.safetensors
+status 0 hvqz -lvv s.hvqz >page
+row model.embed_tokens.weight |
+	grep -Eq ' 1 +1 +1 +1 +0.5 +1/1 +rtn +0 +0$' ||
+	fail "-lvv invents a spectrum or a rotation"
+status 0 hvqz -lvv sens.hvqz >page
+[ "$(tail -n 1 page)" = \
+  '  No tensor was quantized in conditioned coordinates.' ] ||
+	fail "-lvv does not say that there is no condition"
+status 0 hvqz -lv sens.hvqz m.safetensors >short
+status 0 hvqz -lvv sens.hvqz m.safetensors | grep -v ' conditioned ' |
+	cat -s >page
+cat -s short | cmp -s - page || fail "-lvv of a model is not its -lv"
+
+# A payload that is not what its hash says.
+size=$(wc -c <cond.hvqz)
+cp cond.hvqz bad.hvqz
+printf '\125\252\125\252' |
+	dd of=bad.hvqz bs=1 seek=$((size / 2)) conv=notrunc 2>/dev/null
+status 0 hvqz -lv bad.hvqz >page
+status 1 hvqz -lvv bad.hvqz >page
+says "hvqz: bad.hvqz: tensor 'model.layers."
+says "the stored bytes do not match their hash"
+# shellcheck disable=SC2002 # a pipe is the point
+cat bad.hvqz | hvqz -lvv >page 2>err && fail "-lvv of a damaged pipe"
+says "the stored bytes do not match their hash"
+
 # Not a model at all; a full disk.
 echo hello >text
 status 1 hvqz -l text
 says "hvqz: text: "
 if [ -c /dev/full ]; then
 	status 1 hvqz -lv m.safetensors.hvqz >/dev/full
+	says "(stdout): cannot write"
+	status 1 hvqz -lvv cond.hvqz >/dev/full
+	says "(stdout): cannot write"
+	status 1 hvqz -lvv --json cond.hvqz >/dev/full
 	says "(stdout): cannot write"
 fi
