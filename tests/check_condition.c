@@ -481,6 +481,35 @@ START_TEST(scales_follow_the_curvature)
 }
 END_TEST
 
+START_TEST(any_curvature_gives_scales)
+{
+	static const float odd[] = {0, 1e-45f, 1e-38f, 1e-20f, 1, 1e20f,
+				    3e38f, 3.4028234e38f};
+	struct conditioner c;
+	float h[16];
+
+	ck_assert_int_eq(condition_init(&c, 16, &err), HVQZ_OK);
+	/* Pairs: every second channel the one, the others the other. */
+	for (size_t v = 0; v < 64; v++) {
+		for (size_t j = 0; j < 16; j++)
+			h[j] = odd[j % 2 ? v % 8 : v / 8];
+		condition_scales(&c, h, 100);
+		condition_ready(&c);
+		for (size_t j = 0; j < 16; j++) {
+			ck_assert_int_le(abs(c.code[j]), CONDITION_MAX_SCALE);
+			ck_assert(c.back[j] > 0 && isfinite(c.back[j]));
+			if (v % 8 == v / 8)
+				ck_assert_int_eq(c.code[j], 0);
+		}
+		/* More curvature, larger scale; and they cancel. */
+		if (h[0] < h[1])
+			ck_assert_int_ge(c.code[0], c.code[1]);
+		ck_assert_double_le(fabs(mean_code(&c)), 0.5);
+	}
+	condition_free(&c);
+}
+END_TEST
+
 /* ---- the record ---- */
 
 static const uint8_t by_hand[] = {
@@ -571,6 +600,7 @@ int main(void)
 	tcase_add_test(t, a_known_spectrum_is_found);
 	tcase_add_test(t, alpha_flattens_the_spectrum);
 	tcase_add_test(t, scales_follow_the_curvature);
+	tcase_add_test(t, any_curvature_gives_scales);
 	tcase_add_test(t, the_record_is_as_the_law_has_it);
 	tcase_add_loop_test(t, records_come_back, 0, SIZES);
 	tcase_set_timeout(t, 300);

@@ -62,10 +62,15 @@ enum hvqz_ret condition_copy(struct conditioner *c,
 	return HVQZ_OK;
 }
 
+/* log₂ of (h + ε) / mean; h and mean may be as small or large as F32 goes. */
+static double log2_share(float h, double mean)
+{
+	return log2_approx((float)(h / mean + EPSILON));
+}
+
 void condition_scales(struct conditioner *c, const float *h, unsigned alpha)
 {
 	double mean = 0, log_mean = 0;
-	float eps;
 
 	c->alpha = alpha;
 	for (size_t j = 0; j < c->n; j++)
@@ -75,15 +80,13 @@ void condition_scales(struct conditioner *c, const float *h, unsigned alpha)
 		memset(c->code, 0, c->n * sizeof(*c->code));
 		return;
 	}
-	eps = (float)(EPSILON * mean);
 	for (size_t j = 0; j < c->n; j++)
-		log_mean += log2_approx(h[j] / (float)mean + (float)EPSILON);
+		log_mean += log2_share(h[j], mean);
 	log_mean /= (double)c->n;
 	for (size_t j = 0; j < c->n; j++) {
 		/* log₂ s in quarter octaves; what is stored is 1/s. */
 		double s = 4 * (alpha / (2.0 * CONDITION_ALPHA_STEPS)) *
-			   (log2_approx((h[j] + eps) / (float)mean) -
-			    log_mean);
+			   (log2_share(h[j], mean) - log_mean);
 		double code = floor(0.5 - s);
 
 		code = fmax(-CONDITION_MAX_SCALE,
