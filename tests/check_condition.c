@@ -339,6 +339,65 @@ START_TEST(an_error_costs_the_same)
 }
 END_TEST
 
+/* Without correlations kept there is no damping either (factor.h). */
+START_TEST(a_hessian_out_of_proportion_falls_back_to_its_diagonal)
+{
+	enum { N = 64 };
+	struct rng r = {9};
+	struct factor f = {.n = N, .damping = 0.2f, .real = 0.5f}, to;
+	struct conditioner c;
+	float diag[N];
+
+	f.l = must(malloc(N * sizeof(*f.l)));
+	f.m = must(calloc(N * N, sizeof(*f.m)));
+	for (size_t j = 0; j < N; j++)
+		f.l[j] = j % 2 ? 1e-19f : 1e19f;
+	for (size_t k = 1; k < N; k++)
+		f.m[k * N + k - 1] = 1e19f;
+	any_conditioner(&c, N, 6, true, 6, 0, &r);
+	ck_assert_int_eq(condition_factor(&c, &f, &to, diag, &err), HVQZ_OK);
+	ck_assert(!to.m && to.damping == 0 && to.real == 1 && to.fell_back);
+	for (size_t j = 0; j < N; j++) {
+		ck_assert(isfinite(to.l[j]) && to.l[j] > 0);
+		ck_assert(isfinite(diag[j]) && diag[j] >= 0);
+	}
+	condition_free(&c);
+	factor_free(&to);
+	factor_free(&f);
+}
+END_TEST
+
+/* H' may be larger or smaller than F32 can say: l is finite and above 0. */
+START_TEST(a_diagonal_stays_in_range)
+{
+	static const float odd[] = {1e-22f, 1, 1e19f};
+	enum { N = 8 };
+
+	for (unsigned v = 0; v < 9; v++) {
+		float l[N], diag[N];
+		struct factor f = {.n = N, .l = l, .real = 1}, to;
+		struct conditioner c;
+
+		ck_assert_int_eq(condition_init(&c, N, &err), HVQZ_OK);
+		for (size_t j = 0; j < N; j++) {
+			l[j] = odd[v % 3];
+			c.code[j] = ((int32_t)(v / 3) - 1) *
+				    CONDITION_MAX_SCALE;
+		}
+		condition_rotate(&c, 3, true, 1);
+		condition_ready(&c);
+		ck_assert_int_eq(condition_factor(&c, &f, &to, diag, &err),
+				 HVQZ_OK);
+		for (size_t j = 0; j < N; j++) {
+			ck_assert(isfinite(to.l[j]) && to.l[j] > 0);
+			ck_assert(isfinite(diag[j]) && diag[j] > 0);
+		}
+		condition_free(&c);
+		factor_free(&to);
+	}
+}
+END_TEST
+
 /* ---- the spectrum ---- */
 
 /*
@@ -597,6 +656,9 @@ int main(void)
 	tcase_add_test(t, a_copy_does_the_same);
 	tcase_add_loop_test(t, an_error_costs_the_same, 0,
 			    sizeof(hessians) / sizeof(*hessians));
+	tcase_add_test(
+		t, a_hessian_out_of_proportion_falls_back_to_its_diagonal);
+	tcase_add_test(t, a_diagonal_stays_in_range);
 	tcase_add_test(t, a_known_spectrum_is_found);
 	tcase_add_test(t, alpha_flattens_the_spectrum);
 	tcase_add_test(t, scales_follow_the_curvature);

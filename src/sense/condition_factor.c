@@ -11,6 +11,7 @@
 #include "base/scale.h"
 #include "kernels/blas.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,15 @@ static void unpack(const struct factor *f, float *a)
 		for (size_t j = 0; j < k; j++)
 			a[k * n + j] = f->m[k * n + j] * f->l[j];
 		a[k * n + k] = f->l[k];
+	}
+}
+
+/* l from the diagonal alone; it may have left the range of F32. */
+static void take_diagonal(struct factor *to, float *diag)
+{
+	for (size_t j = 0; j < to->n; j++) {
+		diag[j] = fmaxf(FLT_MIN, fminf(diag[j], FLT_MAX));
+		to->l[j] = sqrtf(diag[j]);
 	}
 }
 
@@ -56,8 +66,10 @@ static enum hvqz_ret full_factor(const struct conditioner *c,
 	/* Only a Hessian out of all proportion does that. */
 	free(to->m);
 	to->m = NULL;
-	for (size_t j = 0; j < n; j++)
-		to->l[j] = sqrtf(diag[j]);
+	to->damping = 0;
+	to->real = 1;
+	to->fell_back = true;
+	take_diagonal(to, diag);
 	return HVQZ_OK;
 }
 
@@ -88,8 +100,7 @@ static enum hvqz_ret diagonal_factor(const struct conditioner *c,
 			for (size_t i = 0; i < w; i++)
 				diag[j] += x[j * w + i] * x[j * w + i];
 	}
-	for (size_t j = 0; j < n; j++)
-		to->l[j] = sqrtf(diag[j]);
+	take_diagonal(to, diag);
 	free(x);
 	return HVQZ_OK;
 }
