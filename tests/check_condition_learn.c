@@ -243,6 +243,30 @@ START_TEST(learning_is_deterministic)
 }
 END_TEST
 
+/* What was learned before stays, and is learned on. */
+START_TEST(learning_goes_on_where_it_stopped)
+{
+	struct conditioner c;
+	struct layer l;
+	int32_t *first;
+	double once;
+
+	make_layer(&l, 128, 128, 4, 0, 5);
+	open_conditioner(&c, 128, true);
+	learn(&l, &c, 1);
+	once = goal(&l, &c);
+	first = must(malloc(7 * 64 * sizeof(*first)));
+	memcpy(first, c.angle, 7 * 64 * sizeof(*first));
+	learn(&l, &c, 1);
+	ck_assert_uint_eq(c.levels, 14);
+	ck_assert_mem_eq(first, c.angle, 7 * 64 * sizeof(*first));
+	ck_assert_double_lt(goal(&l, &c), once);
+	free(first);
+	condition_free(&c);
+	free_layer(&l);
+}
+END_TEST
+
 static bool at_once(void *ctx)
 {
 	(void)ctx;
@@ -437,6 +461,7 @@ int main(void)
 	tcase_add_test(t, angles_pay);
 	tcase_add_test(t, odd_rows_do_no_harm);
 	tcase_add_test(t, learning_is_deterministic);
+	tcase_add_test(t, learning_goes_on_where_it_stopped);
 	tcase_add_test(t, learning_stops);
 	tcase_add_test(t, alpha_follows_the_weights);
 	tcase_add_loop_test(t, sharp_directions_are_spared, 0, 4);

@@ -265,7 +265,7 @@ enum hvqz_ret condition_learn(const struct condition_task *task,
 			      bool (*stopped)(void *ctx), void *stopped_ctx,
 			      struct hvqz_err *err)
 {
-	unsigned levels = sweeps * c->log_block;
+	unsigned levels = sweeps * c->log_block, first = c->levels;
 	struct learner *l = NULL;
 	enum hvqz_ret ret;
 
@@ -273,7 +273,7 @@ enum hvqz_ret condition_learn(const struct condition_task *task,
 		return HVQZ_OK;
 	TRY(condition_add_levels(c, levels, err));
 	TRY_OUT(learner_open(&l, task, c, err));
-	for (unsigned level = 0; level < levels; level++) {
+	for (unsigned level = first; level < first + levels; level++) {
 		if (stopped && stopped(stopped_ctx)) {
 			ret = hvqz_fail(err, HVQZ_STOPPED, "stopped");
 			goto out;
