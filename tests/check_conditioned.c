@@ -332,6 +332,45 @@ START_TEST(odd_weights_do_no_harm)
 }
 END_TEST
 
+START_TEST(extreme_sensitivities_do_no_harm)
+{
+	static const float size[] = {0, 1e-37f, 1e-20f, 1, 1e20f, 1e37f};
+
+	for (unsigned v = 0; v < 6 * 6 * BODIES; v++) {
+		struct codec_settings set = settings((enum body)(v / 36),
+						     CONDITION_HERO,
+						     v % 2 ? 1 : NAN);
+		struct sample s = make_sample(DTYPE_F32, 32, 64, 12);
+		struct codec_env env = {.kern = kern};
+		struct known k;
+		struct went t;
+		float *w;
+
+		know(&k, ROWS, v / 3 % 2, &s, 13);
+		for (size_t j = 0; j < k.sens.n_in; j += 3)
+			k.sens.diag[j] *= size[v % 6];
+		for (size_t j = 0; j < k.sens.n_out; j += 5)
+			k.sens.row_sens[j] *= size[v / 6 % 6];
+		factor_free(&k.factor);
+		ck_assert_int_eq(factor_make(&k.sens, &k.factor, &err),
+				 HVQZ_OK);
+		t = go(&s, &set, &k.sens, &k.factor);
+		w = sample_weights(&s, s.back);
+		for (size_t e = 0; e < sample_elems(&s); e++)
+			ck_assert(isfinite(w[e]));
+		if (t.codec == CODEC_CONDITIONED)
+			ck_assert_int_eq(codec_conditioned.decode(
+						 &env, &s.slab, t.out.p,
+						 t.out.len, s.back, &err),
+					 HVQZ_OK);
+		free(w);
+		buf_free(&t.out);
+		forget(&k);
+		free_sample(&s);
+	}
+}
+END_TEST
+
 /* ½·log₂ of the weighted error, and the bits: no worse than without. */
 START_TEST(it_never_loses)
 {
@@ -434,6 +473,7 @@ int main(void)
 	tcase_add_test(t, the_loss_is_the_weighted_error);
 	tcase_add_test(t, nan_and_infinity_are_declined);
 	tcase_add_test(t, odd_weights_do_no_harm);
+	tcase_add_test(t, extreme_sensitivities_do_no_harm);
 	tcase_add_loop_test(t, it_never_loses, 0, BODIES);
 	tcase_add_test(t, it_stops);
 	tcase_set_timeout(t, 300);

@@ -45,11 +45,14 @@ static float *ones(size_t n)
 	return v;
 }
 
-/* Four BF16 numbers: nobody computes with them. */
+/* Four BF16 numbers, clamped to what is finite: nobody computes with them. */
 static void put_spectrum(const struct spectrum *s, struct buf *out)
 {
-	buf_u16(out, bf16_from_f32(s->most));
-	buf_u16(out, bf16_from_f32(s->ratio));
+	const float v[] = {s->most, s->ratio};
+	uint8_t raw[4];
+
+	weights_narrow(DTYPE_BF16, v, 2, raw);
+	buf_put(out, raw, sizeof(raw));
 }
 
 static bool get_spectrum(struct cursor *c, struct spectrum *s)
