@@ -10,12 +10,17 @@
 #include "sense/decouple.h"
 #include "sense/importance.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Another trial has to be better than the first by this, in bits a weight. */
+/*
+ * Another trial has to be better by this, in bits a weight. What a trellis
+ * seems to gain is luck: there is nothing for it in other coordinates.
+ */
 #define CLEARLY 0.02
+#define CLEARLY_TRELLIS 0.05
 
 /* A channel's h is at least this share of the mean: it may wake up. */
 #define H_FLOOR 1e-6
@@ -26,30 +31,19 @@ void bench_close(struct bench *b)
 	free(b->h);
 	metric_free(&b->metric);
 	free(b->e);
-	free(b->row);
 	free(b->back);
 	sparse_free(&b->sparse);
 	buf_free(&b->body_out);
 	buf_free(&b->out);
-	buf_free(&b->best);
+	buf_free(&b->best_body);
 }
 
 /* The slab's bytes to w [n][units]. False: one is not finite. */
-static bool by_channels(struct bench *b, const uint8_t *raw, float *w)
+static bool by_channels(const struct bench *b, const uint8_t *raw, float *w)
 {
-	size_t n_rows = b->slab->n_rows, n_cols = (size_t)b->slab->n_cols;
-	size_t row_len = n_cols * (dtype_bits(b->slab->dtype) / 8);
-	bool finite = true;
-
-	for (size_t i = 0; i < n_rows; i++) {
-		float *to = b->across ? w + i * n_cols : b->row;
-
-		finite &= weights_widen(b->slab->dtype, raw + i * row_len,
-					n_cols, to);
-		for (size_t j = 0; !b->across && j < n_cols; j++)
-			w[j * n_rows + i] = to[j];
-	}
-	return finite;
+	if (b->across)
+		return weights_widen(b->slab->dtype, raw, b->n * b->units, w);
+	return weights_widen_turned(b->slab->dtype, raw, b->units, b->n, w);
 }
 
 /* ---- opening ---- */
@@ -94,7 +88,8 @@ static void scores(const struct bench *b, float *score)
 			most = w > most ? w : most;
 			square += (double)w * w;
 		}
-		scale = b->body->id == CODEC_TRELLIS ? 1 / sqrtf(b->metric.g[i])
+		scale = b->body->id == CODEC_TRELLIS
+				? 1 / sqrtf(b->metric.g[i])
 			: b->set->faithful ? most
 			: (float)sqrt(square / (double)n);
 		for (size_t j = 0; j < n; j++) {
@@ -150,9 +145,8 @@ enum hvqz_ret bench_open(struct bench *b, bool *good, struct hvqz_err *err)
 	b->w = malloc(n_elems * sizeof(*b->w));
 	b->e = malloc(n_elems * sizeof(*b->e));
 	b->h = malloc(b->n * sizeof(*b->h));
-	b->row = malloc(n_cols * sizeof(*b->row));
 	b->back = malloc(b->slab->raw_len);
-	if (!b->w || !b->e || !b->h || !b->row || !b->back)
+	if (!b->w || !b->e || !b->h || !b->back)
 		return hvqz_nomem(err, n_elems * 8, "the slab's weights");
 	*good = by_channels(b, b->raw, b->w);
 	b->stats.nonfinite = !*good;
@@ -167,8 +161,8 @@ enum hvqz_ret bench_open(struct bench *b, bool *good, struct hvqz_err *err)
 /* ---- a trial ---- */
 
 /* V = W·S·R to bytes of F32, in the slab's order. */
-static enum hvqz_ret make_slab(struct bench *b, const struct conditioner *c,
-			       uint8_t *to)
+static void make_slab(struct bench *b, const struct conditioner *c,
+		      uint8_t *to)
 {
 	size_t n = b->n, units = b->units;
 
@@ -176,14 +170,12 @@ static enum hvqz_ret make_slab(struct bench *b, const struct conditioner *c,
 	condition_forward(c, b->e, units, units);
 	if (b->across) {
 		weights_narrow(DTYPE_F32, b->e, n * units, to);
-		return HVQZ_OK;
+		return;
 	}
-	for (size_t i = 0; i < units; i++) {
+	for (size_t i = 0; i < units; i++)
 		for (size_t j = 0; j < n; j++)
-			b->row[j] = b->e[j * units + i];
-		weights_narrow(DTYPE_F32, b->row, n, to + i * n * 4);
-	}
-	return HVQZ_OK;
+			weights_narrow(DTYPE_F32, b->e + j * units + i, 1,
+				       to + (i * n + j) * 4);
 }
 
 /* The body's payload in the coordinates of c, to b->body_out. */
@@ -209,7 +201,7 @@ static enum hvqz_ret encode_body(struct bench *b, const struct conditioner *c,
 		ret = hvqz_nomem(err, inner.raw_len, "conditioned weights");
 		goto out;
 	}
-	TRY_OUT(make_slab(b, c, v));
+	make_slab(b, c, v);
 	TRY_OUT(condition_factor(c, &b->factor, &factor, diag, err));
 	sens.diag = diag;
 	env.factor = &factor;
@@ -225,27 +217,26 @@ out:
 	return ret;
 }
 
-/* The payload of codec 5 with that body. */
-static enum hvqz_ret encode_conditioned(struct bench *b,
-					const struct conditioner *c,
-					bool *declined, struct hvqz_err *err)
+/* The payload of codec 5 with a body in the coordinates of c. */
+static enum hvqz_ret put_conditioned(const struct bench *b,
+				     const struct conditioner *c,
+				     const struct buf *body,
+				     const struct spectrum *after,
+				     struct buf *out, struct hvqz_err *err)
 {
 	struct conditioned q = {
 		.across = b->across,
 		.plain = b->set->faithful && b->body->id == CODEC_HASVQ,
 		.body = b->body,
 		.cond = *c,
+		.before = b->before,
+		.after = *after,
+		.payload = body->p,
+		.len = body->len,
 		.sparse = b->sparse,
 	};
 
-	TRY(encode_body(b, c, declined, err));
-	if (*declined)
-		return HVQZ_OK;
-	TRY(spectrum_measure(&b->factor, NULL, &q.before, err));
-	TRY(spectrum_measure(&b->factor, c, &q.after, err));
-	q.payload = b->body_out.p;
-	q.len = b->body_out.len;
-	return conditioned_put(&q, b->slab, &b->out, err);
+	return conditioned_put(&q, b->slab, out, err);
 }
 
 /* What the decoder makes of b->out: its error's cost and the statistics. */
@@ -265,7 +256,8 @@ static enum hvqz_ret weigh(struct bench *b, const struct codec *codec,
 	by_channels(b, b->back, b->e);
 	for (size_t i = 0; i < n; i++)
 		b->e[i] -= w[i];
-	TRY_OUT(condition_cost(&b->factor, b->e, b->metric.g, b->units, cost, err));
+	TRY_OUT(condition_cost(&b->factor, b->e, b->metric.g, b->units, cost,
+			       err));
 	weights_error(b->slab->dtype, b->raw, b->back, n, &stats->noise,
 		      &stats->signal);
 	stats->loss = b->metric.has_g ? TRELLIS_LOSS * b->factor.real * *cost : 0;
@@ -274,9 +266,21 @@ out:
 	return ret;
 }
 
+/* Is the trial in b->out, of that cost, better than the best? */
+static bool is_better(const struct bench *b, double cost, double *score)
+{
+	double margin = b->body->id == CODEC_TRELLIS ? CLEARLY_TRELLIS
+						     : CLEARLY;
+
+	*score = log2(cost + DBL_MIN) / 2 +
+		 8.0 * (double)b->out.len / ((double)b->n * (double)b->units);
+	return !b->tried || *score < b->best_score - margin;
+}
+
 enum hvqz_ret bench_try(struct bench *b, const struct conditioner *c,
 			struct hvqz_err *err)
 {
+	static const struct spectrum later;
 	struct codec_settings set = *b->set;
 	struct codec_stats stats = {0};
 	bool declined = false;
@@ -286,22 +290,35 @@ enum hvqz_ret bench_try(struct bench *b, const struct conditioner *c,
 	buf_clear(&b->out);
 	set.condition = CONDITION_NONE;
 	if (c)
-		TRY(encode_conditioned(b, c, &declined, err));
+		TRY(encode_body(b, c, &declined, err));
 	else
 		TRY(b->body->encode(b->env, b->slab, &set, b->sens, b->raw,
 				    &b->out, &stats, &declined, err));
 	if (declined)
 		return HVQZ_OK;
+	if (c)
+		TRY(put_conditioned(b, c, &b->body_out, &later, &b->out,
+				    err));
 	TRY(weigh(b, c ? &codec_conditioned : b->body, &cost, &stats, err));
-	score = log2(cost + 1e-300) / 2 +
-		8.0 * (double)b->out.len / ((double)b->n * (double)b->units);
-	if (b->best.len && score > b->best_score - CLEARLY)
+	if (!is_better(b, cost, &score))
 		return HVQZ_OK;
-	worse = b->best;
-	b->best = b->out;
-	b->out = worse;
+	worse = b->best_body;
+	b->best_body = b->body_out;
+	b->body_out = worse;
+	b->tried = true;
 	b->best_cond = c;
 	b->best_score = score;
 	b->stats = stats;
 	return HVQZ_OK;
+}
+
+enum hvqz_ret bench_put_best(struct bench *b, struct buf *out,
+			     struct hvqz_err *err)
+{
+	struct spectrum after;
+
+	TRY(spectrum_measure(&b->factor, NULL, &b->before, err));
+	TRY(spectrum_measure(&b->factor, b->best_cond, &after, err));
+	return put_conditioned(b, b->best_cond, &b->best_body, &after, out,
+			       err);
 }

@@ -24,14 +24,15 @@ struct bench {
 	struct sparse sparse;	/* the outliers; owned */
 	/* Scratch of a trial; owned. */
 	float *e;		/* [n][units] */
-	float *row;		/* [n_cols] */
 	uint8_t *back;		/* [raw_len] */
 	struct buf body_out, out;
-	/* The best trial so far: its payload and what it is worth. */
-	struct buf best;
+	/* The best trial so far: the body's payload and what it is worth. */
+	bool tried;
+	struct buf best_body;
 	const struct conditioner *best_cond;	/* NULL: as they were */
 	double best_score;
 	struct codec_stats stats;
+	struct spectrum before;
 };
 
 /*
@@ -47,5 +48,9 @@ void bench_close(struct bench *b);
  */
 enum hvqz_ret bench_try(struct bench *b, const struct conditioner *c,
 			struct hvqz_err *err);
+
+/* After a trial has won: its payload of codec 5, with the spectra, to out. */
+enum hvqz_ret bench_put_best(struct bench *b, struct buf *out,
+			     struct hvqz_err *err);
 
 #endif
