@@ -313,10 +313,9 @@ START_TEST(odd_weights_do_no_harm)
 		float *w;
 
 		for (size_t e = 0; e < 32 * 64; e++) {
-			bool minus = v / 70 && rng_u64(&r) >> 63;
+			float x = v / 70 ? (float)(2 * uniform(&r) - 1) : 1;
 
-			put_lef32(s.raw + 4 * e, minus ? -size[v % 7]
-						       : size[v % 7]);
+			put_lef32(s.raw + 4 * e, x * size[v % 7]);
 		}
 		know(&k, FULL_ROWS, v % 2, &s, v);
 		t = go(&s, &set, &k.sens, &k.factor);
