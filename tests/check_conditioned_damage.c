@@ -1,0 +1,617 @@
+/*
+ * check_conditioned_damage.c - payloads of codec 5 that must be refused (H8),
+ * any other damage, and how long a small payload may take (H12).
+ */
+#include "base/bytes.h"
+#include "codec/conditioned.h"
+#include "entropy/bits.h"
+#include "entropy/intcode.h"
+#include "entropy/shortlist.h"
+#include "kernels/blas.h"
+#include "kernels/kernels.h"
+#include "tests/known_case.h"
+
+#include <time.h>
+
+enum {
+	N_ROWS = 6,
+	N_COLS = 12,
+	N = N_ROWS * N_COLS,
+	LEVELS = 3,
+	N_OUT = 3,
+	/* Where things are in the payload of make(). */
+	AT_FLAGS = 0,
+	AT_BODY = 1,
+	AT_KIND = 2,
+	AT_N_OUT = 3,
+	AT_SPECTRUM = 4,	/* four BF16 */
+	AT_CONDITION = 12,
+	AT_ALPHA = 13,
+	AT_BLOCK = 14,
+	AT_LEVELS = 15,
+	AT_SEED = 16,
+	AT_SCALES = 20,
+};
+
+/* A payload and what it was made from. */
+struct made {
+	struct slab slab;
+	struct conditioned q;
+	struct buf body, out;
+	size_t at_angles, at_len;	/* of the body */
+};
+
+/* Put what is in m again, in place of its payload. */
+static void put(struct made *m)
+{
+	m->q.payload = m->body.p;
+	m->q.len = m->body.len;
+	buf_clear(&m->out);
+	ck_assert_int_eq(conditioned_put(&m->q, &m->slab, &m->out, &err),
+			 HVQZ_OK);
+}
+
+/* A good one: rtn, blocks of 4, three levels, seeded, three outliers. */
+static void make(struct made *m)
+{
+	struct codec_settings set = {.codec = CODEC_RTN, .bits = 4};
+	struct sample s = make_sample(DTYPE_F32, N_ROWS, N_COLS, 30);
+	struct codec_stats stats = {0};
+	bool declined;
+
+	*m = (struct made){.slab = s.slab};
+	ck_assert_int_eq(codec_rtn.encode(&plain_env, &s.slab, &set, NULL,
+					  s.raw, &m->body, &stats, &declined,
+					  &err), HVQZ_OK);
+	ck_assert(!declined);
+	m->q.body = &codec_rtn;
+	m->q.before = (struct spectrum){4, 1000};
+	m->q.after = (struct spectrum){2, 10};
+	ck_assert_int_eq(condition_init(&m->q.cond, N_COLS, &err), HVQZ_OK);
+	m->q.cond.alpha = 50;
+	for (size_t j = 0; j < N_COLS; j++)
+		m->q.cond.code[j] = (int32_t)j % 5 - 2;
+	condition_rotate(&m->q.cond, 2, true, 77);
+	ck_assert_int_eq(condition_add_levels(&m->q.cond, LEVELS, &err),
+			 HVQZ_OK);
+	for (int32_t k = 0; k < LEVELS * N_COLS / 2; k++)
+		m->q.cond.angle[k] = k % 4 ? 0 : k - 9;
+	ck_assert_int_eq(sparse_alloc(&m->q.sparse, N_OUT, &err), HVQZ_OK);
+	for (uint32_t o = 0; o < N_OUT; o++) {
+		m->q.sparse.pos[o] = 7 + 20 * o;
+		m->q.sparse.half[o] = (uint16_t)(0x3c00 + 200 * o);
+	}
+	put(m);
+	/* What AT_… count on. */
+	ck_assert_uint_eq(m->out.p[AT_BODY], CODEC_RTN);
+	ck_assert_uint_eq(m->out.p[AT_N_OUT], N_OUT);
+	ck_assert_uint_eq(m->out.p[AT_CONDITION], 1);
+	ck_assert_uint_eq(m->out.p[AT_ALPHA], 50);
+	ck_assert_uint_eq(get_le32(m->out.p + AT_SEED), 77);
+	for (int angles = 0; angles < 2; angles++) {
+		struct cursor c = {m->out.p + (angles ? m->at_angles
+						      : AT_SCALES),
+				   m->out.p + m->out.len};
+		int32_t v[N];
+
+		ck_assert_int_eq(shortlist_get(&c, v, NULL,
+					       angles ? LEVELS * N_COLS / 2
+						      : N_COLS, 128, "", &err),
+				 HVQZ_OK);
+		if (angles)
+			m->at_len = (size_t)(c.p - m->out.p);
+		else
+			m->at_angles = (size_t)(c.p - m->out.p);
+	}
+	ck_assert_uint_eq(m->out.p[m->at_len], m->body.len);
+	free_sample(&s);
+}
+
+static void unmake(struct made *m)
+{
+	conditioned_free(&m->q);
+	buf_free(&m->body);
+	buf_free(&m->out);
+}
+
+static enum hvqz_ret decode(const struct slab *slab, const uint8_t *p,
+			    size_t len, uint8_t *raw)
+{
+	struct codec_env env = {.kern = kernels_select()};
+
+	err.msg[0] = 0;
+	return codec_conditioned.decode(&env, slab, p, len, raw, &err);
+}
+
+/* n bytes at `at` give way to those of with, which go. */
+static void splice(struct made *m, size_t at, size_t n, struct buf with)
+{
+	struct buf out = {0};
+
+	buf_put(&out, m->out.p, at);
+	buf_put(&out, with.p, with.len);
+	buf_put(&out, m->out.p + at + n, m->out.len - at - n);
+	buf_free(&m->out);
+	buf_free(&with);
+	m->out = out;
+}
+
+static struct buf number(uint32_t v)
+{
+	struct buf b = {0};
+
+	varint_put(&b, v);
+	return b;
+}
+
+/* Way 0, and n numbers that are 0 but for one. */
+static struct buf list(size_t n, int32_t odd)
+{
+	uint32_t v[N] = {0};
+	struct buf b = {0};
+
+	v[n / 2] = zigzag(odd);
+	buf_u8(&b, 0);
+	ck_assert_int_eq(intcode_put(v, n, &b, &err), HVQZ_OK);
+	return b;
+}
+
+static void scales(struct made *m, int32_t odd)
+{
+	splice(m, AT_SCALES, m->at_angles - AT_SCALES, list(N_COLS, odd));
+}
+
+static void angles(struct made *m, int32_t odd)
+{
+	splice(m, m->at_angles, m->at_len - m->at_angles,
+	       list(LEVELS * N_COLS / 2, odd));
+}
+
+static void no_block(struct made *m, unsigned levels, bool seeded)
+{
+	m->out.p[AT_BLOCK] = 0;
+	m->out.p[AT_LEVELS] = (uint8_t)levels;
+	if (!seeded) {
+		m->out.p[AT_CONDITION] = 0;
+		splice(m, AT_SEED, 4, (struct buf){0});
+	}
+}
+
+static void set_len(struct made *m, uint32_t len)
+{
+	splice(m, m->at_len, 1, number(len));
+}
+
+/* The outliers, in front of which the body ends. */
+static size_t at_sparse(const struct made *m)
+{
+	return m->at_len + 1 + m->body.len;
+}
+
+#define DAMAGE(name, ...)                     \
+	static void name(struct made *m)      \
+	{                                     \
+		uint8_t *p = m->out.p;        \
+		(void)p;                      \
+		__VA_ARGS__;                  \
+	}
+
+DAMAGE(none, (void)0)
+DAMAGE(flag, p[AT_FLAGS] |= 4)
+DAMAGE(all_flags, p[AT_FLAGS] = 0xff)
+DAMAGE(body_0, p[AT_BODY] = 0)
+DAMAGE(body_1, p[AT_BODY] = 1)
+DAMAGE(body_5, p[AT_BODY] = 5)
+DAMAGE(body_6, p[AT_BODY] = 6)
+DAMAGE(body_255, p[AT_BODY] = 255)
+DAMAGE(body_other, p[AT_BODY] = CODEC_TRELLIS)
+DAMAGE(kind_2, p[AT_KIND] = 2)
+DAMAGE(kind_1, p[AT_KIND] = 1)
+DAMAGE(kind_for_none, m->q.sparse.n = 0; put(m); m->out.p[AT_KIND] = 1)
+DAMAGE(no_outliers, m->q.sparse.n = 0; put(m))
+DAMAGE(most_outliers, p[AT_N_OUT] = N / 2)
+DAMAGE(more_outliers, p[AT_N_OUT] = N / 2 + 1)
+DAMAGE(outliers_huge, splice(m, AT_N_OUT, 1, number(UINT32_MAX)))
+DAMAGE(one_outlier_less, p[AT_N_OUT]--)
+DAMAGE(long_varint, p[AT_N_OUT] = 0x83; p[AT_N_OUT + 1] = 0)
+DAMAGE(spectrum_nan, put_le16(p + AT_SPECTRUM, 0x7fc0))
+DAMAGE(spectrum_infinite, put_le16(p + AT_SPECTRUM + 2, 0x7f80))
+DAMAGE(spectrum_negative, put_le16(p + AT_SPECTRUM + 4, 0xbf80))
+DAMAGE(spectrum_minus_0, put_le16(p + AT_SPECTRUM + 6, 0x8000))
+DAMAGE(spectrum_0, memset(p + AT_SPECTRUM, 0, 8))
+DAMAGE(spectrum_most, put_le16(p + AT_SPECTRUM + 6, 0x7f7f))
+DAMAGE(condition_flag, p[AT_CONDITION] |= 2)
+DAMAGE(condition_flags, p[AT_CONDITION] = 0xff)
+DAMAGE(alpha_100, p[AT_ALPHA] = 100)
+DAMAGE(alpha_101, p[AT_ALPHA] = 101)
+DAMAGE(alpha_255, p[AT_ALPHA] = 255)
+DAMAGE(block_8, p[AT_BLOCK] = 3)
+DAMAGE(block_2048, p[AT_BLOCK] = 11)
+DAMAGE(block_255, p[AT_BLOCK] = 255)
+DAMAGE(block_2, p[AT_BLOCK] = 1)
+DAMAGE(block_across, p[AT_FLAGS] = 1)
+DAMAGE(levels_33, p[AT_LEVELS] = 33)
+DAMAGE(levels_255, p[AT_LEVELS] = 255)
+DAMAGE(levels_without_block, no_block(m, 3, false))
+DAMAGE(seeded_without_block, no_block(m, 0, true))
+DAMAGE(scale_127, scales(m, 127))
+DAMAGE(scale_128, scales(m, 128))
+DAMAGE(scale_below, scales(m, -128))
+DAMAGE(scale_huge, scales(m, INT32_MIN))
+DAMAGE(scales_guessed, p[AT_SCALES] = 2)
+DAMAGE(angle_128, angles(m, 128))
+DAMAGE(angle_minus_128, angles(m, -128))
+DAMAGE(angle_129, angles(m, 129))
+DAMAGE(angle_below, angles(m, -129))
+DAMAGE(angle_huge, angles(m, INT32_MAX))
+DAMAGE(angles_way_4, p[m->at_angles] = 4)
+DAMAGE(body_long, set_len(m, (uint32_t)m->body.len + 1000))
+DAMAGE(body_huge, set_len(m, UINT32_MAX))
+DAMAGE(body_short, set_len(m, (uint32_t)m->body.len - 1))
+DAMAGE(body_empty, set_len(m, 0))
+DAMAGE(body_flag, p[m->at_len + 1] = 2)
+DAMAGE(body_across, p[m->at_len + 1] = 1)
+DAMAGE(body_bits, p[m->at_len + 2] = 9)
+DAMAGE(body_scale, put_le16(p + m->at_len + 4, 0x7c00))
+DAMAGE(typical_nan, put_lef32(p + at_sparse(m), NAN))
+DAMAGE(outlier_infinite, m->q.sparse.half[1] = 0x7c00; put(m))
+DAMAGE(outlier_outside, m->q.sparse.pos[2] = N; put(m))
+DAMAGE(plain_outside, m->q.plain = true; m->q.sparse.pos[2] = N; put(m))
+DAMAGE(plain_twice, m->q.plain = true; m->q.sparse.pos[2] = 27; put(m))
+DAMAGE(plain_infinite, m->q.plain = true; m->q.sparse.half[0] = 0xfc00;
+       put(m))
+DAMAGE(plain_good, m->q.plain = true; put(m))
+DAMAGE(plain_cut, m->q.plain = true; put(m); m->out.len--)
+DAMAGE(not_plain, p[AT_FLAGS] |= CONDITIONED_PLAIN)
+DAMAGE(signs_padded, p[m->out.len - 1] |= 8)
+DAMAGE(bytes_behind, buf_u8(&m->out, 0))
+DAMAGE(cut, m->out.len--)
+DAMAGE(integers, m->slab.dtype = DTYPE_I32)
+
+static const struct {
+	const char *name;
+	void (*damage)(struct made *m);
+	enum hvqz_ret ret;
+	const char *word;
+} bad[] = {
+	{"none", none, HVQZ_OK, ""},
+	{"flag", flag, HVQZ_UNSUPPORTED, "conditioned flags 0x4 are unknown"},
+	{"all flags", all_flags, HVQZ_UNSUPPORTED, "flags 0xfc are unknown"},
+	{"body 0", body_0, HVQZ_UNSUPPORTED, "body of codec 0 is unknown"},
+	{"body 1", body_1, HVQZ_UNSUPPORTED, "body of codec 1 is unknown"},
+	{"body 5", body_5, HVQZ_UNSUPPORTED, "body of codec 5 is unknown"},
+	{"body 6", body_6, HVQZ_UNSUPPORTED, "body of codec 6 is unknown"},
+	{"body 255", body_255, HVQZ_UNSUPPORTED, "codec 255 is unknown"},
+	{"trellis", body_other, HVQZ_DAMAGED, ""},
+	{"kind 2", kind_2, HVQZ_DAMAGED, "outlier kind 2, 3 outliers of 72"},
+	{"none: BF16", kind_1, HVQZ_OK, ""},
+	{"kind for none", kind_for_none, HVQZ_DAMAGED, "outlier kind 1, 0"},
+	{"none: no outliers", no_outliers, HVQZ_OK, ""},
+	{"half", most_outliers, HVQZ_DAMAGED, "outlier"},
+	{"more than half", more_outliers, HVQZ_DAMAGED, "37 outliers of 72"},
+	{"2^32 outliers", outliers_huge, HVQZ_DAMAGED, "4294967295 outliers"},
+	{"two outliers", one_outlier_less, HVQZ_DAMAGED, ""},
+	{"long varint", long_varint, HVQZ_DAMAGED, "ends in its head"},
+	{"NaN", spectrum_nan, HVQZ_DAMAGED, "the spectrum is not made of"},
+	{"Inf", spectrum_infinite, HVQZ_DAMAGED, "spectrum is not made of"},
+	{"negative", spectrum_negative, HVQZ_DAMAGED, "spectrum is not made"},
+	{"-0", spectrum_minus_0, HVQZ_DAMAGED, "the spectrum is not made of"},
+	{"none: 0", spectrum_0, HVQZ_OK, ""},
+	{"none: largest", spectrum_most, HVQZ_OK, ""},
+	{"conditioner flag", condition_flag, HVQZ_UNSUPPORTED,
+	 "conditioner flags 0x2 are unknown"},
+	{"conditioner flags", condition_flags, HVQZ_UNSUPPORTED,
+	 "conditioner flags 0xfe are unknown"},
+	{"none: alpha 1", alpha_100, HVQZ_OK, ""},
+	{"alpha", alpha_101, HVQZ_DAMAGED, "101 hundredths, more than 1"},
+	{"alpha 2.55", alpha_255, HVQZ_DAMAGED, "alpha is 255 hundredths"},
+	{"block of 8", block_8, HVQZ_DAMAGED, "2^3 do not divide 12"},
+	{"block of 2048", block_2048, HVQZ_DAMAGED, "2^11 do not divide 12"},
+	{"block of 2^255", block_255, HVQZ_DAMAGED, "blocks of 2^255 do not"},
+	{"none: block of 2", block_2, HVQZ_OK, ""},
+	{"across", block_across, HVQZ_DAMAGED, "2^2 do not divide 6 channels"},
+	{"33 levels", levels_33, HVQZ_DAMAGED, "33 levels of rotations"},
+	{"255 levels", levels_255, HVQZ_DAMAGED, "255 levels of rotations"},
+	{"levels of none", levels_without_block, HVQZ_DAMAGED,
+	 "3 levels of rotations in blocks of 2^0"},
+	{"seeded of none", seeded_without_block, HVQZ_DAMAGED,
+	 "0 levels of rotations in blocks of 2^0"},
+	{"none: scale 127", scale_127, HVQZ_OK, ""},
+	{"scale 128", scale_128, HVQZ_DAMAGED, "scales: 128 is not within"},
+	{"scale -128", scale_below, HVQZ_DAMAGED, "-128 is not within ±127"},
+	{"scale -2^31", scale_huge, HVQZ_DAMAGED, "scales: -2147483648"},
+	{"scales' way", scales_guessed, HVQZ_DAMAGED, "scales: stored in an"},
+	{"none: angle 128", angle_128, HVQZ_OK, ""},
+	{"none: angle -128", angle_minus_128, HVQZ_OK, ""},
+	{"angle 129", angle_129, HVQZ_DAMAGED, "angles: 129 is not within"},
+	{"angle -129", angle_below, HVQZ_DAMAGED, "-129 is not within ±128"},
+	{"angle 2^31-1", angle_huge, HVQZ_DAMAGED, "angles: 2147483647 is no"},
+	{"angles' way", angles_way_4, HVQZ_DAMAGED, "angles: stored in an un"},
+	{"body too long", body_long, HVQZ_DAMAGED, "the body should have"},
+	{"body of 2^32", body_huge, HVQZ_DAMAGED, "have 4294967295 bytes"},
+	{"body too short", body_short, HVQZ_DAMAGED, ""},
+	{"no body", body_empty, HVQZ_DAMAGED, ""},
+	{"body's flag", body_flag, HVQZ_UNSUPPORTED, "rtn flags 0x2 are"},
+	{"body across", body_across, HVQZ_DAMAGED, "they take"},
+	{"body's bits", body_bits, HVQZ_DAMAGED, "codes of 9 bits"},
+	{"body's scale", body_scale, HVQZ_DAMAGED, "scale 0 is negative or"},
+	{"typical", typical_nan, HVQZ_DAMAGED, "the typical outlier"},
+	{"infinite", outlier_infinite, HVQZ_DAMAGED, "1 has no finite value"},
+	{"outside", outlier_outside, HVQZ_DAMAGED, "at position 72"},
+	{"outside, plain", plain_outside, HVQZ_DAMAGED, "at position 72"},
+	{"twice, plain", plain_twice, HVQZ_DAMAGED, "at position 27"},
+	{"infinite, plain", plain_infinite, HVQZ_DAMAGED, "0 has no finite"},
+	{"none: plain", plain_good, HVQZ_OK, ""},
+	{"cut, plain", plain_cut, HVQZ_DAMAGED, "the outliers are cut at 2"},
+	{"not plain", not_plain, HVQZ_DAMAGED, ""},
+	{"signs", signs_padded, HVQZ_DAMAGED, "nonzero padding"},
+	{"behind", bytes_behind, HVQZ_DAMAGED, "1 bytes behind"},
+	{"cut", cut, HVQZ_DAMAGED, "signs are cut"},
+	{"integers", integers, HVQZ_DAMAGED, "cannot hold elements of I32"},
+};
+
+/* Decode from a place of its own, where reading past it is seen. */
+static enum hvqz_ret decode_copy(const struct slab *slab, const uint8_t *p,
+				 size_t len, uint8_t *raw)
+{
+	uint8_t *copy = must(malloc(len + !len));
+	enum hvqz_ret ret;
+
+	memcpy(copy, p, len);
+	ret = decode(slab, copy, len, raw);
+	free(copy);
+	return ret;
+}
+
+START_TEST(bad_payloads_are_refused)
+{
+	enum hvqz_ret ret;
+	uint8_t raw[4 * N];
+	struct made m;
+
+	make(&m);
+	bad[_i].damage(&m);
+	ret = decode_copy(&m.slab, m.out.p, m.out.len, raw);
+	ck_assert_msg(ret == bad[_i].ret && strstr(err.msg, bad[_i].word),
+		      "%s: %d, \"%s\"", bad[_i].name, ret, err.msg);
+	ck_assert(ret == HVQZ_OK || strlen(err.msg) > 10);
+	unmake(&m);
+}
+END_TEST
+
+/* ---- any damage ---- */
+
+/* An error with a sentence, or finite weights. */
+static void expect_no_harm(const struct slab *slab, const struct buf *out,
+			   uint8_t *raw)
+{
+	size_t n = (size_t)(slab->n_rows * slab->n_cols);
+
+	if (decode(slab, out->p, out->len, raw) != HVQZ_OK) {
+		if (strlen(err.msg) <= 10)
+			ck_abort_msg("no sentence: \"%s\"", err.msg);
+		return;
+	}
+	for (size_t e = 0; e < n; e++)
+		if (!isfinite(get_lef32(raw + 4 * e)))
+			ck_abort_msg("not finite");
+}
+
+/* Payloads as the encoder makes them, of every body. */
+static void encoded(struct buf *out, struct slab *slab, unsigned v)
+{
+	struct codec_settings set = {
+		.codec = v < 2 ? CODEC_RTN : v < 4 ? CODEC_HASVQ
+						   : CODEC_TRELLIS,
+		.faithful = v == 3, .effort = 1, .centroids = 8, .block = 2,
+		.outliers = 0.05, .bits = 2, .group = v == 1 ? 4 : 0,
+		.quality = NAN, .step = 0.02, .step_sens = 0.02,
+		.condition = CONDITION_HERO, .alpha = 0.5,
+	};
+	struct codec_env env = {.kern = kernels_select()};
+	struct sample s = make_sample(DTYPE_F32, 64, 16, v);
+	struct codec_stats stats = {0};
+	bool declined;
+	struct known k;
+
+	know(&k, DIAGONAL, v % 2, &s, 1);
+	*slab = s.slab;
+	ck_assert_int_eq(codec_conditioned.encode(&env, &s.slab, &set, &k.sens,
+						  s.raw, out, &stats,
+						  &declined, &err), HVQZ_OK);
+	ck_assert(!declined);
+	forget(&k);
+	free_sample(&s);
+}
+
+START_TEST(cut_payloads_are_refused)
+{
+	uint8_t raw[4 * 64 * 16];
+	struct buf out = {0};
+	struct slab slab;
+	struct made m;
+
+	encoded(&out, &slab, (unsigned)_i);
+	for (size_t len = 0; len < out.len; len++) {
+		ck_assert_int_eq(decode_copy(&slab, out.p, len, raw),
+				 HVQZ_DAMAGED);
+		ck_assert_uint_gt(strlen(err.msg), 10);
+	}
+	buf_free(&out);
+	make(&m);
+	for (size_t len = 0; len < m.out.len; len++)
+		ck_assert_int_eq(decode_copy(&m.slab, m.out.p, len, raw),
+				 HVQZ_DAMAGED);
+	unmake(&m);
+}
+END_TEST
+
+START_TEST(any_flipped_bit_does_no_harm)
+{
+	uint8_t raw[4 * 64 * 16];
+	struct buf out = {0};
+	struct slab slab;
+
+	encoded(&out, &slab, (unsigned)_i);
+	for (size_t b = 0; b < 8 * out.len; b++) {
+		out.p[b / 8] ^= (uint8_t)(1u << b % 8);
+		expect_no_harm(&slab, &out, raw);
+		out.p[b / 8] ^= (uint8_t)(1u << b % 8);
+	}
+	buf_free(&out);
+}
+END_TEST
+
+/* Pieces of payloads in the place of others. */
+START_TEST(random_splices_do_no_harm)
+{
+	uint8_t raw[4 * 64 * 16];
+	struct buf good[5] = {{0}}, out = {0};
+	struct rng r = {31};
+	struct slab slab;
+
+	for (unsigned v = 0; v < 5; v++)
+		encoded(&good[v], &slab, v);
+	for (int round = 0; round < 20000; round++) {
+		const struct buf *a = &good[rng_below(&r, 5)];
+		const struct buf *b = &good[rng_below(&r, 5)];
+		/* Most of them in front, where there is more to get wrong. */
+		size_t most = round % 2 ? a->len : a->len < 60 ? a->len : 60;
+		size_t at = rng_below(&r, most), from, n, gone;
+
+		from = round % 3 ? at : rng_below(&r, b->len);
+		from = from < b->len ? from : b->len - 1;
+		n = rng_below(&r, b->len - from < 20 ? b->len - from : 20);
+		gone = round % 3 ? n : rng_below(&r, 20);
+		gone = gone < a->len - at ? gone : a->len - at;
+		buf_clear(&out);
+		buf_put(&out, a->p, at);
+		buf_put(&out, b->p + from, n);
+		buf_put(&out, a->p + at + gone, a->len - at - gone);
+		if (out.len && round % 5 == 0)
+			out.p[rng_below(&r, out.len)] = (uint8_t)rng_u64(&r);
+		expect_no_harm(&slab, &out, raw);
+	}
+	for (unsigned v = 0; v < 5; v++)
+		buf_free(&good[v]);
+	buf_free(&out);
+}
+END_TEST
+
+/* Weights of any size turned and scaled by the most: clamped, not infinite. */
+START_TEST(overflow_is_clamped)
+{
+	static const enum dtype dtypes[] = {DTYPE_F16, DTYPE_BF16, DTYPE_F32};
+
+	for (unsigned v = 0; v < 12; v++) {
+		struct made m;
+		uint8_t raw[4 * N];
+		float w[N];
+
+		make(&m);
+		m.slab.dtype = dtypes[v % 3];
+		m.slab.raw_len = N * dtype_bits(m.slab.dtype) / 8;
+		for (size_t j = 0; j < N_COLS; j++)
+			m.q.cond.code[j] = CONDITION_MAX_SCALE;
+		for (size_t i = 0; i < N_ROWS; i++)
+			put_le16(m.body.p + 3 + 2 * i, 0x7bff);
+		/* The largest number of outliers' too. */
+		m.q.sparse.kind = v / 3 % 2 ? HALF_BF16 : HALF_F16;
+		m.q.sparse.half[1] = v / 3 % 2 ? 0xff7f : 0xfbff;
+		put(&m);
+		ck_assert_int_eq(decode(&m.slab, m.out.p, m.out.len, raw),
+				 HVQZ_OK);
+		ck_assert(weights_widen(m.slab.dtype, raw, N, w));
+		unmake(&m);
+	}
+}
+END_TEST
+
+/* ---- time ---- */
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/*
+ * 32 levels cost a few bytes, where they turn nothing and where all turns are
+ * alike: time stays a constant times the weights.
+ */
+START_TEST(time_is_bounded)
+{
+	static const uint32_t shape[][2] = {
+		{512, 1024}, {1, 1 << 19}, {1 << 19, 1},
+	};
+	struct codec_settings set = {.codec = CODEC_RTN, .bits = 2};
+
+	for (unsigned v = 0; v < 3 * 2 * 2; v++) {
+		uint32_t rows = shape[v % 3][0], cols = shape[v % 3][1];
+		struct sample s = blank_sample(DTYPE_F32, rows, cols);
+		struct conditioned q = {.across = v / 6, .body = &codec_rtn};
+		size_t n = q.across ? rows : cols;
+		unsigned log = n % 1024 ? 0 : 10, levels = log ? 32 : 0;
+		struct buf body = {0}, out = {0};
+		struct codec_stats stats = {0};
+		bool declined;
+		double took;
+
+		put_lef32(s.raw, 1);
+		ck_assert_int_eq(codec_rtn.encode(&plain_env, &s.slab, &set,
+						  NULL, s.raw, &body, &stats,
+						  &declined, &err), HVQZ_OK);
+		ck_assert_int_eq(condition_init(&q.cond, n, &err), HVQZ_OK);
+		condition_rotate(&q.cond, log, log, 1);
+		ck_assert_int_eq(condition_add_levels(&q.cond, levels, &err),
+				 HVQZ_OK);
+		for (size_t k = 0; v / 3 % 2 && k < levels * (n / 2); k++)
+			q.cond.angle[k] = 100;
+		q.payload = body.p;
+		q.len = body.len;
+		ck_assert_int_eq(conditioned_put(&q, &s.slab, &out, &err),
+				 HVQZ_OK);
+		ck_assert_uint_lt(out.len - body.len, 1000);
+		took = seconds();
+		ck_assert_int_eq(decode(&s.slab, out.p, out.len, s.back),
+				 HVQZ_OK);
+		took = seconds() - took;
+		if (getenv("HVQZ_FIGURES"))
+			printf("%u x %u%s, %u levels%s: %.0f ns a weight\n",
+			       rows, cols, q.across ? " across" : "", levels,
+			       v / 3 % 2 ? " of turns" : "",
+			       1e9 * took / (double)sample_elems(&s));
+		/* Also on a slow machine, and under a sanitizer. */
+		ck_assert_double_lt(took, 20);
+		conditioned_free(&q);
+		buf_free(&body);
+		buf_free(&out);
+		free_sample(&s);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("conditioned damage");
+	TCase *t = tcase_create("damage");
+	SRunner *sr = srunner_create(s);
+	int failed;
+
+	blas_init();
+	tcase_add_loop_test(t, bad_payloads_are_refused, 0,
+			    sizeof(bad) / sizeof(*bad));
+	tcase_add_loop_test(t, cut_payloads_are_refused, 0, 5);
+	tcase_add_loop_test(t, any_flipped_bit_does_no_harm, 0, 5);
+	tcase_add_test(t, random_splices_do_no_harm);
+	tcase_add_test(t, overflow_is_clamped);
+	tcase_add_test(t, time_is_bounded);
+	tcase_set_timeout(t, 300);
+	suite_add_tcase(s, t);
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}
