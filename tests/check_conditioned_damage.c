@@ -188,6 +188,20 @@ static size_t at_sparse(const struct made *m)
 	return m->at_len + 1 + m->body.len;
 }
 
+/* Outliers of 1 with these gaps, in place of those that are there. */
+static void gaps(struct made *m, uint32_t a, uint32_t b, uint32_t c)
+{
+	static const uint32_t differences[N_OUT];
+	uint32_t v[N_OUT] = {a, b, c};
+
+	m->out.len = at_sparse(m);
+	buf_f32(&m->out, 1);
+	ck_assert_int_eq(intcode_put(v, N_OUT, &m->out, &err), HVQZ_OK);
+	ck_assert_int_eq(intcode_put(differences, N_OUT, &m->out, &err),
+			 HVQZ_OK);
+	buf_u8(&m->out, 0);
+}
+
 #define DAMAGE(name, ...)                     \
 	static void name(struct made *m)      \
 	{                                     \
@@ -255,7 +269,9 @@ DAMAGE(body_bits, p[m->at_len + 2] = 9)
 DAMAGE(body_scale, put_le16(p + m->at_len + 4, 0x7c00))
 DAMAGE(typical_nan, put_lef32(p + at_sparse(m), NAN))
 DAMAGE(outlier_infinite, m->q.sparse.half[1] = 0x7c00; put(m))
-DAMAGE(outlier_outside, m->q.sparse.pos[2] = N; put(m))
+DAMAGE(outlier_last, gaps(m, 7, 19, N - 29))
+DAMAGE(outlier_outside, gaps(m, 7, 19, N - 28))
+DAMAGE(outlier_far, gaps(m, 7, 19, UINT32_MAX))
 DAMAGE(plain_outside, m->q.plain = true; m->q.sparse.pos[2] = N; put(m))
 DAMAGE(plain_twice, m->q.plain = true; m->q.sparse.pos[2] = 27; put(m))
 DAMAGE(plain_infinite, m->q.plain = true; m->q.sparse.half[0] = 0xfc00;
@@ -337,6 +353,8 @@ static const struct {
 	{"body's scale", body_scale, HVQZ_DAMAGED, "scale 0 is negative or"},
 	{"typical", typical_nan, HVQZ_DAMAGED, "the typical outlier"},
 	{"infinite", outlier_infinite, HVQZ_DAMAGED, "1 has no finite value"},
+	{"none: last", outlier_last, HVQZ_OK, ""},
+	{"far", outlier_far, HVQZ_DAMAGED, "outlier 2 is at position"},
 	{"outside", outlier_outside, HVQZ_DAMAGED, "at position 72"},
 	{"outside, plain", plain_outside, HVQZ_DAMAGED, "at position 72"},
 	{"twice, plain", plain_twice, HVQZ_DAMAGED, "at position 27"},
