@@ -35,16 +35,6 @@ struct slab conditioned_inner(const struct slab *slab)
 	return inner;
 }
 
-/* Row scales of the outliers: there are none. */
-static float *ones(size_t n)
-{
-	float *v = malloc(n * sizeof(*v));
-
-	for (size_t i = 0; v && i < n; i++)
-		v[i] = 1.0f;
-	return v;
-}
-
 /* Four BF16 numbers, clamped to what is finite: nobody computes with them. */
 static void put_spectrum(const struct spectrum *s, struct buf *out)
 {
@@ -71,11 +61,6 @@ enum hvqz_ret conditioned_put(const struct conditioned *q,
 			      const struct slab *slab, struct buf *out,
 			      struct hvqz_err *err)
 {
-	float *one = ones(slab->n_rows);
-	enum hvqz_ret ret;
-
-	if (!one)
-		return hvqz_nomem(err, slab->n_rows * 4, "row scales");
 	buf_u8(out, (q->across ? CONDITIONED_ACROSS : 0) |
 			    (q->plain ? CONDITIONED_PLAIN : 0));
 	buf_u8(out, (uint8_t)q->body->id);
@@ -83,13 +68,11 @@ enum hvqz_ret conditioned_put(const struct conditioned *q,
 	varint_put(out, q->sparse.n);
 	put_spectrum(&q->before, out);
 	put_spectrum(&q->after, out);
-	TRY_OUT(condition_put(&q->cond, out, err));
+	TRY(condition_put(&q->cond, out, err));
 	varint_put(out, (uint32_t)q->len);
 	buf_put(out, q->payload, q->len);
-	ret = sparse_put(&q->sparse, !q->plain, one, slab->n_cols, out, err);
-out:
-	free(one);
-	return ret;
+	return sparse_put(&q->sparse, !q->plain, NULL, slab->n_cols, out,
+			  err);
 }
 
 static enum hvqz_ret get_head(struct conditioned *q, const struct slab *slab,
@@ -136,18 +119,11 @@ static enum hvqz_ret get_sparse(struct conditioned *q,
 				struct cursor *c, struct hvqz_err *err)
 {
 	enum half_kind kind = q->sparse.kind;
-	float *one = ones(slab->n_rows);
-	enum hvqz_ret ret;
 
-	if (!one)
-		return hvqz_nomem(err, slab->n_rows * 4, "row scales");
-	TRY_OUT(sparse_alloc(&q->sparse, n_out, err));
+	TRY(sparse_alloc(&q->sparse, n_out, err));
 	q->sparse.kind = kind;
-	ret = sparse_get(&q->sparse, !q->plain, one, slab->n_cols,
-			 slab->n_rows * slab->n_cols, c, err);
-out:
-	free(one);
-	return ret;
+	return sparse_get(&q->sparse, !q->plain, NULL, slab->n_cols,
+			  slab->n_rows * slab->n_cols, c, err);
 }
 
 enum hvqz_ret conditioned_get(struct conditioned *q, const struct slab *slab,

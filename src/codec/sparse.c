@@ -70,6 +70,11 @@ enum hvqz_ret sparse_take(struct sparse *s, const struct slab *slab,
 	return HVQZ_OK;
 }
 
+static float row_scale(const float *scale, uint64_t row)
+{
+	return scale ? scale[row] : 1.0f;
+}
+
 /* The magnitude pattern of a typical outlier of a row of this scale. */
 static int32_t row_base(enum half_kind kind, float typical, float scale)
 {
@@ -88,7 +93,7 @@ static float mean_ratio(const struct sparse *s, const float *scale,
 
 	for (uint32_t i = 0; i < s->n; i++)
 		sum += (double)f32_from_half(s->kind, magnitude(s->half[i])) /
-		       scale[s->pos[i] / n_cols];
+		       row_scale(scale, s->pos[i] / n_cols);
 	sum /= s->n;
 	return sum < (double)FLT_MAX ? (float)sum : 0;
 }
@@ -113,7 +118,7 @@ static enum hvqz_ret put_compact(const struct sparse *s, const float *scale,
 	for (uint32_t i = 0; i < s->n; i++)
 		v[i] = zigzag(magnitude(s->half[i]) -
 			      row_base(s->kind, typical,
-				       scale[s->pos[i] / n_cols]));
+				       row_scale(scale, s->pos[i] / n_cols)));
 	TRY_OUT(intcode_put(v, s->n, out, err));
 	for (uint32_t i = 0; i < s->n; i++)
 		bits_put(&bits, s->half[i] >> 15, 1);
@@ -217,7 +222,7 @@ static enum hvqz_ret get_compact(struct sparse *s, const float *scale,
 	for (uint32_t i = 0; i < s->n; i++) {
 		int64_t mag = (int64_t)unzigzag(v[i]) +
 			      row_base(s->kind, typical,
-				       scale[s->pos[i] / n_cols]);
+				       row_scale(scale, s->pos[i] / n_cols));
 
 		if (mag < 0 || mag > 0x7fff ||
 		    !is_finite(s->kind, (uint32_t)mag)) {

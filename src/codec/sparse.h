@@ -56,7 +56,10 @@ enum hvqz_ret sparse_take(struct sparse *s, const struct slab *slab,
 /* False when a weight is too large for 16 bits of its kind. */
 bool sparse_finite(const struct sparse *s);
 
-/* scale: [n_rows], the row scales s_i the decoder also has; n_cols per row. */
+/*
+ * scale: [n_rows], the row scales s_i the decoder also has; NULL: all 1. n_cols
+ * per row.
+ */
 enum hvqz_ret sparse_put(const struct sparse *s, bool compact,
 			 const float *scale, uint64_t n_cols, struct buf *out,
 			 struct hvqz_err *err);

@@ -146,38 +146,21 @@ out:
 
 /* ---- the payload ---- */
 
-static float *ones(size_t n)
-{
-	float *v = malloc(n * sizeof(*v));
-
-	for (size_t i = 0; v && i < n; i++)
-		v[i] = 1.0f;
-	return v;
-}
-
 enum hvqz_ret trellis_put(struct trellis *q, const int32_t *u,
 			  struct buf *out, struct hvqz_err *err)
 {
-	size_t n_rows = q->across ? q->n_channels : q->n_units;
 	size_t n_cols = q->across ? q->n_units : q->n_channels;
-	float *one = ones(n_rows);
-	enum hvqz_ret ret;
 
-	if (!one)
-		return hvqz_nomem(err, n_rows * sizeof(*one), "row scales");
 	buf_u8(out, q->across ? TRELLIS_ACROSS : 0);
 	buf_u8(out, (uint8_t)(q->log_states |
 			      __builtin_ctz(q->n_lanes) << 4));
 	buf_u8(out, (uint8_t)q->sparse.kind);
 	varint_put(out, q->sparse.n);
 	buf_f32(out, q->base);
-	TRY_OUT(put_steps(&q->channel, q->n_channels, out, err));
-	TRY_OUT(put_steps(&q->unit, q->n_units, out, err));
-	TRY_OUT(trellis_stream_put(q, u, out, err));
-	ret = sparse_put(&q->sparse, true, one, n_cols, out, err);
-out:
-	free(one);
-	return ret;
+	TRY(put_steps(&q->channel, q->n_channels, out, err));
+	TRY(put_steps(&q->unit, q->n_units, out, err));
+	TRY(trellis_stream_put(q, u, out, err));
+	return sparse_put(&q->sparse, true, NULL, n_cols, out, err);
 }
 
 void trellis_restore(const struct trellis *q, size_t j, const int32_t *u,
@@ -271,20 +254,6 @@ static enum hvqz_ret get_head(struct trellis *q, const struct slab *slab,
 	return HVQZ_OK;
 }
 
-static enum hvqz_ret get_sparse(struct trellis *q, const struct slab *slab,
-				struct cursor *c, struct hvqz_err *err)
-{
-	float *one = ones(slab->n_rows);
-	enum hvqz_ret ret;
-
-	if (!one)
-		return hvqz_nomem(err, slab->n_rows * 4, "row scales");
-	ret = sparse_get(&q->sparse, true, one, slab->n_cols,
-			 slab->n_rows * slab->n_cols, c, err);
-	free(one);
-	return ret;
-}
-
 static enum hvqz_ret decode(const struct codec_env *env,
 			    const struct slab *slab, const uint8_t *payload,
 			    size_t len, uint8_t *raw, struct hvqz_err *err)
@@ -299,7 +268,8 @@ static enum hvqz_ret decode(const struct codec_env *env,
 	TRY_OUT(get_steps(&c, &q.unit, q.n_units, err));
 	TRY_OUT(point_model_get(&q.model, &c, err));
 	TRY_OUT(trellis_stream_get(&q, slab, &c, raw, err));
-	TRY_OUT(get_sparse(&q, slab, &c, err));
+	TRY_OUT(sparse_get(&q.sparse, true, NULL, slab->n_cols,
+			   slab->n_rows * slab->n_cols, &c, err));
 	if (cur_left(&c)) {
 		ret = hvqz_fail(err, HVQZ_DAMAGED,
 				"%zu bytes behind the payload's end",
