@@ -114,16 +114,18 @@ START_TEST(round_trips)
 			body, v % 2 ? CONDITION_HERO : CONDITION_SMOOTH,
 			alpha[v / 2 % 4]);
 		unsigned axis = v / 24 % 2;
-		struct sample s = make_sample(dtypes[v / 8 % 3], 40, 48, v);
+		struct sample s = make_sample(dtypes[v / 8 % 3], 24, 32, v);
 		struct known k;
 		struct went t, again;
 
 		know(&k, how[v / 48], axis, &s, v);
 		t = go(&s, &set, known_sens(&k), known_factor(&k));
-		again = go(&s, &set, known_sens(&k), known_factor(&k));
-		ck_assert_uint_eq(t.out.len, again.out.len);
-		ck_assert_mem_eq(t.out.p, again.out.p, t.out.len);
-		buf_free(&again.out);
+		if (v % 5 == 0) {
+			again = go(&s, &set, known_sens(&k), known_factor(&k));
+			ck_assert_uint_eq(t.out.len, again.out.len);
+			ck_assert_mem_eq(t.out.p, again.out.p, t.out.len);
+			buf_free(&again.out);
+		}
 		/* As was asked for, always. */
 		if (!isnan(set.alpha))
 			ck_assert_uint_eq(t.codec, CODEC_CONDITIONED);
@@ -306,13 +308,13 @@ START_TEST(odd_weights_do_no_harm)
 		struct codec_settings set = settings(
 			(enum body)(v / 7 % BODIES), CONDITION_HERO,
 			v / 35 % 2 ? 1 : NAN);
-		struct sample s = blank_sample(DTYPE_F32, 32, 64);
+		struct sample s = blank_sample(DTYPE_F32, 16, 32);
 		struct rng r = {v};
 		struct known k;
 		struct went t;
 		float *w;
 
-		for (size_t e = 0; e < 32 * 64; e++) {
+		for (size_t e = 0; e < 16 * 32; e++) {
 			float x = v / 70 ? (float)(2 * uniform(&r) - 1) : 1;
 
 			put_lef32(s.raw + 4 * e, x * size[v % 7]);
@@ -320,7 +322,7 @@ START_TEST(odd_weights_do_no_harm)
 		know(&k, FULL_ROWS, v % 2, &s, v);
 		t = go(&s, &set, &k.sens, &k.factor);
 		w = sample_weights(&s, s.back);
-		for (size_t e = 0; e < 32 * 64; e++)
+		for (size_t e = 0; e < 16 * 32; e++)
 			ck_assert(isfinite(w[e]));
 		free(w);
 		ck_assert(size[v % 7] != 0 || t.stats.noise == 0);
@@ -339,7 +341,7 @@ START_TEST(extreme_sensitivities_do_no_harm)
 		struct codec_settings set = settings((enum body)(v / 36),
 						     CONDITION_HERO,
 						     v % 2 ? 1 : NAN);
-		struct sample s = make_sample(DTYPE_F32, 32, 64, 12);
+		struct sample s = make_sample(DTYPE_F32, 16, 32, 12);
 		struct codec_env env = {.kern = kern};
 		struct known k;
 		struct went t;
