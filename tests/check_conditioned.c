@@ -1,6 +1,7 @@
 /*
  * check_conditioned.c - codec 5, slab by slab: what comes back with every body,
- * its outliers, when it declines, and that it never loses.
+ * its outliers, when it declines, that it never loses, and how long a small
+ * payload may take (H12).
  */
 #include "base/bytes.h"
 #include "codec/conditioned.h"
@@ -8,6 +9,8 @@
 #include "kernels/kernels.h"
 #include "sense/decouple.h"
 #include "tests/known_case.h"
+
+#include <time.h>
 
 static const struct kernels *kern;
 
@@ -407,9 +410,8 @@ START_TEST(it_never_loses)
 			ck_assert_int_eq(sens_load_full(&k.sens, h, &err),
 					 HVQZ_OK);
 		for (size_t j = 0; j < n; j++)
-			h[j * n + j] = k.sens.diag ? k.sens.diag[j] *
-							     (1 + k.factor.damping)
-						   : 1;
+			h[j * n + j] = !k.sens.diag ? 1 :
+				       k.sens.diag[j] * (1 + k.factor.damping);
 		/* Without sens rows are units. */
 		for (int to = 0; to < 2; to++) {
 			struct codec_settings set = settings(
@@ -459,6 +461,74 @@ START_TEST(it_stops)
 }
 END_TEST
 
+/* ---- time ---- */
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/*
+ * 32 levels cost a few bytes, where they turn nothing and where all turns are
+ * alike: time stays a constant times the weights.
+ */
+START_TEST(time_is_bounded)
+{
+	static const uint32_t shape[][2] = {
+		{128, 1024}, {1, 1 << 17}, {1 << 17, 1},
+	};
+	struct codec_settings set = {.codec = CODEC_RTN, .bits = 2};
+
+	for (unsigned v = 0; v < 3 * 2 * 2; v++) {
+		uint32_t rows = shape[v % 3][0], cols = shape[v % 3][1];
+		struct sample s = blank_sample(DTYPE_F32, rows, cols);
+		struct conditioned q = {.across = v / 6, .body = &codec_rtn};
+		size_t n = q.across ? rows : cols;
+		unsigned log = n % 1024 ? 0 : 10, levels = log ? 32 : 0;
+		struct buf body = {0}, out = {0};
+		struct codec_stats stats = {0};
+		bool declined;
+		double took;
+
+		put_lef32(s.raw, 1);
+		ck_assert_int_eq(codec_rtn.encode(&plain_env, &s.slab, &set,
+						  NULL, s.raw, &body, &stats,
+						  &declined, &err), HVQZ_OK);
+		ck_assert_int_eq(condition_init(&q.cond, n, &err), HVQZ_OK);
+		condition_rotate(&q.cond, log, log, 1);
+		ck_assert_int_eq(condition_add_levels(&q.cond, levels, &err),
+				 HVQZ_OK);
+		for (size_t k = 0; v / 3 % 2 && k < levels * (n / 2); k++)
+			q.cond.angle[k] = 100;
+		q.payload = body.p;
+		q.len = body.len;
+		ck_assert_int_eq(conditioned_put(&q, &s.slab, &out, &err),
+				 HVQZ_OK);
+		ck_assert_uint_lt(out.len - body.len, 1000);
+		took = seconds();
+		ck_assert_int_eq(codec_conditioned.decode(
+				 &plain_env, &s.slab, out.p, out.len, s.back,
+				 &err),
+				 HVQZ_OK);
+		took = seconds() - took;
+		if (getenv("HVQZ_FIGURES"))
+			printf("%u x %u%s, %u levels%s: %.0f ns a weight\n",
+			       rows, cols, q.across ? " across" : "", levels,
+			       v / 3 % 2 ? " of turns" : "",
+			       1e9 * took / (double)sample_elems(&s));
+		/* Also on a slow machine, and under a sanitizer. */
+		ck_assert_double_lt(took, 10);
+		conditioned_free(&q);
+		buf_free(&body);
+		buf_free(&out);
+		free_sample(&s);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("conditioned");
@@ -477,6 +547,7 @@ int main(void)
 	tcase_add_test(t, extreme_sensitivities_do_no_harm);
 	tcase_add_loop_test(t, it_never_loses, 0, BODIES);
 	tcase_add_test(t, it_stops);
+	tcase_add_test(t, time_is_bounded);
 	tcase_set_timeout(t, 300);
 	suite_add_tcase(s, t);
 	srunner_run_all(sr, CK_NORMAL);

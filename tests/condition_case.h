@@ -5,12 +5,19 @@
 #ifndef TESTS_CONDITION_CASE_H
 #define TESTS_CONDITION_CASE_H
 
-#include "base/rng.h"
 #include "sense/condition.h"
+#include "tests/random.h"
+#include "tests/sense_case.h"
 
-#include <check.h>
-#include <math.h>
-#include <stdlib.h>
+/* Gaussian [n][w]; the caller frees it. */
+static inline float *noise_of(size_t n, size_t w, struct rng *r)
+{
+	float *x = must(malloc(n * w * sizeof(*x)));
+
+	for (size_t i = 0; i < n * w; i++)
+		x[i] = (float)gaussian(r);
+	return x;
+}
 
 /* Uniform in -most … most. */
 static inline int32_t any_code(struct rng *r, int32_t most)
