@@ -18,10 +18,13 @@ BUILDS=${BUILDS:-gcc:-O0 gcc:-O3 clang:-O0 clang:-O3}
 [ -x "$top/configure" ] || die "no configure in $top: run ./bootstrap first"
 
 names=(lossless trellis trellis-9 trellis-bpp trellis-diag trellis-full
-	full-9 full-bpp full-kl kmeans faithful rtn rtn-8 rtn-full)
+	full-9 full-bpp full-kl kmeans faithful rtn rtn-8 rtn-full
+	hero-rtn hero-rtn-diag hero-rtn-full hero-trellis-diag
+	hero-trellis-full hero-kmeans hero-kmeans-full hero-auto smooth)
 options() {
 	local diag="--sidecar $MODEL/sidecar/diag.safetensors"
 	local full="--sidecar $MODEL/sidecar/full.safetensors"
+	local hero="--condition hero --alpha 0.5"
 	case $1 in
 	lossless) echo --lossless ;;
 	trellis) ;;
@@ -37,6 +40,15 @@ options() {
 	rtn-8) echo "$diag" --bits 8 --group 32 ;;
 	rtn-full) echo "$full" --bits 3 ;;
 	faithful) echo "$diag" --faithful --preset mid ;;
+	hero-rtn) echo "$hero" --bits 3 ;;
+	hero-rtn-diag) echo "$hero" "$diag" --bits 3 --group 32 ;;
+	hero-rtn-full) echo "$hero" "$full" --bits 3 ;;
+	hero-trellis-diag) echo "$hero" "$diag" ;;
+	hero-trellis-full) echo "$hero" "$full" ;;
+	hero-kmeans) echo "$hero" "$diag" --preset mid ;;
+	hero-kmeans-full) echo "$hero" "$full" --faithful --preset mid ;;
+	hero-auto) echo "$diag" --condition hero --bits 3 ;;
+	smooth) echo "$diag" --condition smooth --alpha 0.5 --bits 4 ;;
 	esac
 }
 
@@ -47,7 +59,7 @@ sum() {
 first=
 differ=0
 may_differ=0
-printf '%-10s %-12s %-18s %s\n' build mode 'encoded' 'decoded'
+printf '%-10s %-17s %-18s %s\n' build mode 'encoded' 'decoded'
 for build in $BUILDS; do
 	cc=${build%%:*}
 	flags=${build#*:}
@@ -81,7 +93,7 @@ for build in $BUILDS; do
 		*DIFFERS*) differ=1 ;;
 		?*) may_differ=1 ;;
 		esac
-		printf '%-10s %-12s %-18s %s%s\n' "$cc $flags" "$name" \
+		printf '%-10s %-17s %-18s %s%s\n' "$cc $flags" "$name" \
 			"${encoded:0:16}" "${decoded:0:16}" "$said"
 	done
 	first=${first:-$cc$flags}
