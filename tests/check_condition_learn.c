@@ -447,6 +447,47 @@ START_TEST(sharp_directions_are_spared)
 }
 END_TEST
 
+/*
+ * Sensitivity takes a channel that was never active for a typical one. So must
+ * S, or trials find its errors too large and reject what helps all others.
+ */
+START_TEST(a_silent_channel_takes_nothing_away)
+{
+	double error[2];
+
+	for (int silent = 0; silent < 2; silent++) {
+		struct sample s = blank_sample(DTYPE_F32, OUT, IN);
+		float *w = must(malloc(4 * OUT * IN));
+		float *h = must(calloc(IN * IN, sizeof(*h)));
+		struct sens sens = {.axis = 1, .n_in = IN};
+		struct rng r = {10};
+
+		sens.diag = must(malloc(IN * sizeof(float)));
+		for (size_t i = 0; i < OUT * IN; i++)
+			w[i] = (float)(0.02 * gaussian(&r));
+		for (size_t j = 0; j < IN; j++) {
+			float size = (float)exp(0.7 * gaussian(&r));
+
+			sens.diag[j] = silent && j == 100 ? 0 : size * size;
+			h[j * IN + j] = sens.diag[j];
+			for (size_t i = 0; i < OUT; i++)
+				w[i * IN + j] /= size;
+		}
+		weights_narrow(DTYPE_F32, w, OUT * IN, s.raw);
+		error[silent] = encode_layer(&s, h, &sens, NULL,
+					     CONDITION_HERO).error;
+		free(sens.diag);
+		free_sample(&s);
+		free(w);
+		free(h);
+	}
+	if (figures)
+		printf("a silent channel: %.3g, without %.3g\n", error[1],
+		       error[0]);
+	ck_assert_double_lt(error[1], 1.1 * error[0]);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("condition learning");
@@ -465,6 +506,7 @@ int main(void)
 	tcase_add_test(t, learning_stops);
 	tcase_add_test(t, alpha_follows_the_weights);
 	tcase_add_loop_test(t, sharp_directions_are_spared, 0, 4);
+	tcase_add_test(t, a_silent_channel_takes_nothing_away);
 	tcase_set_timeout(t, 300);
 	suite_add_tcase(s, t);
 	srunner_run_all(sr, CK_NORMAL);

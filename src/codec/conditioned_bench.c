@@ -59,10 +59,15 @@ static enum hvqz_ret take_sens(struct bench *b, struct hvqz_err *err)
 	for (size_t j = 0; h && j < b->n; j++)
 		mean += h[j];
 	mean /= (double)b->n;
-	for (size_t j = 0; j < b->n; j++)
-		b->h[j] = mean > 0 ? fmaxf(h[j], (float)(mean * H_FLOOR)) : 1;
 	TRY(metric_take(&b->metric, b->slab, b->across, b->env->factor, s,
 			err));
+	for (size_t j = 0; j < b->n; j++) {
+		float l = b->metric.l[j];
+
+		/* What was never active is to cost what the metric says. */
+		b->h[j] = !(mean > 0) ? 1 : h[j] > 0 ? h[j] : l * l;
+		b->h[j] = fmaxf(b->h[j], (float)(mean * H_FLOOR));
+	}
 	b->factor = (struct factor){.n = b->n, .l = b->metric.l, .real = 1};
 	if (b->metric.feedback)
 		b->factor = *b->metric.feedback;
