@@ -279,7 +279,8 @@ static bool is_better(const struct bench *b, double cost, double *score)
 
 	*score = log2(cost + DBL_MIN) / 2 +
 		 8.0 * (double)b->out.len / ((double)b->n * (double)b->units);
-	return !b->tried || *score < b->best_score - margin;
+	return !b->tried || (*score < b->best_score - margin &&
+			     !isnan(*score));
 }
 
 enum hvqz_ret bench_try(struct bench *b, const struct conditioner *c,

@@ -27,7 +27,10 @@ enum {
 	LANES = 8,	/* sums that run side by side, so that they vectorise */
 };
 
-/* What an angle that is not 0 takes in the stream, in bits. */
+/*
+ * What an angle that is not 0 takes in the stream, in bits; more where there
+ * are few.
+ */
 #define ANGLE_BITS 9.0
 
 struct learner {
@@ -260,6 +263,21 @@ static void learn_level(struct learner *l, unsigned level)
 	}
 }
 
+/* The last levels, if nothing turns in them. */
+static void forget_idle(struct conditioner *c)
+{
+	size_t half = c->n / 2;
+
+	while (c->levels) {
+		const int32_t *angle = c->angle + (c->levels - 1) * half;
+
+		for (size_t k = 0; k < half; k++)
+			if (angle[k])
+				return;
+		c->levels--;
+	}
+}
+
 enum hvqz_ret condition_learn(const struct condition_task *task,
 			      struct conditioner *c, unsigned sweeps,
 			      bool (*stopped)(void *ctx), void *stopped_ctx,
@@ -284,6 +302,7 @@ enum hvqz_ret condition_learn(const struct condition_task *task,
 		for (size_t k = 0; k < l->n_groups; k++)
 			refresh(l, k);
 	}
+	forget_idle(c);
 out:
 	if (l)
 		learner_close(l);

@@ -47,8 +47,9 @@ enum hvqz_ret condition_proxy(const struct condition_task *task,
  * distances, pair after pair, each to the angle that lowers Σ g_i·‖v_i‖₈² most,
  * ‖v_i‖₈ being the 8-norm of a row (or group) of V, a smooth stand-in for the
  * largest magnitude, which is what an absmax scale goes by. An angle is only
- * kept if it saves more than it costs to store. HVQZ_STOPPED when stopped (may be
- * NULL) says so.
+ * kept if it saves more than angles cost to store, on average; last levels in
+ * which nothing turns are dropped. HVQZ_STOPPED when stopped (may be NULL) says
+ * so.
  */
 enum hvqz_ret condition_learn(const struct condition_task *task,
 			      struct conditioner *c, unsigned sweeps,
