@@ -278,10 +278,26 @@ START_TEST(learning_stops)
 	struct conditioner c;
 	struct layer l;
 
-	make_layer(&l, 64, 16, 4, 0, 6);
+	make_layer(&l, 64, 32, 4, 0, 6);
 	open_conditioner(&c, 64, true);
 	ck_assert_int_eq(condition_learn(&l.task, &c, 2, at_once, NULL, &err),
 			 HVQZ_STOPPED);
+	condition_free(&c);
+	free_layer(&l);
+}
+END_TEST
+
+/* An angle takes more bits than two numbers could save. */
+START_TEST(few_rows_learn_nothing)
+{
+	struct conditioner c;
+	struct layer l;
+
+	make_layer(&l, 64, 31, 4, 0, 6);
+	open_conditioner(&c, 64, true);
+	ck_assert_int_eq(condition_learn(&l.task, &c, 2, at_once, NULL, &err),
+			 HVQZ_OK);
+	ck_assert_uint_eq(c.levels, 0);
 	condition_free(&c);
 	free_layer(&l);
 }
@@ -504,6 +520,7 @@ int main(void)
 	tcase_add_test(t, learning_is_deterministic);
 	tcase_add_test(t, learning_goes_on_where_it_stopped);
 	tcase_add_test(t, learning_stops);
+	tcase_add_test(t, few_rows_learn_nothing);
 	tcase_add_test(t, alpha_follows_the_weights);
 	tcase_add_loop_test(t, sharp_directions_are_spared, 0, 4);
 	tcase_add_test(t, a_silent_channel_takes_nothing_away);

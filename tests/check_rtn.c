@@ -163,6 +163,27 @@ START_TEST(tiny_and_huge_weights_come_back_or_are_declined)
 }
 END_TEST
 
+/* Their scale would be 2^-23.4: it is one step of F16 up, and none is cut. */
+START_TEST(tiny_rows_err_by_half_a_step)
+{
+	struct codec_settings set = rtn_settings(4, 0);
+	struct sample s = blank_sample(DTYPE_F32, 2, 64);
+	struct trip t;
+
+	for (size_t e = 0; e < 64; e++) {
+		put_lef32(s.raw + 4 * e, 1 - (float)e / 32);
+		put_lef32(s.raw + 4 * (64 + e), 6.3e-7f * (1 - (float)e / 32));
+	}
+	t = trip(&s, &set, NULL, NULL);
+	ck_assert(!t.declined);
+	for (size_t e = 64; e < 128; e++)
+		ck_assert_float_le(fabsf(get_lef32(s.raw + 4 * e) -
+					 get_lef32(s.back + 4 * e)),
+				   0x1p-24f);
+	free_sample(&s);
+}
+END_TEST
+
 START_TEST(all_zero_stays_zero)
 {
 	struct codec_settings set = rtn_settings(2, 7);
@@ -579,6 +600,7 @@ int main(void)
 	tcase_add_loop_test(trips, round_trips, 0, 6);
 	tcase_add_test(trips, units_are_rows_by_default);
 	tcase_add_test(trips, tiny_and_huge_weights_come_back_or_are_declined);
+	tcase_add_test(trips, tiny_rows_err_by_half_a_step);
 	tcase_add_test(trips, all_zero_stays_zero);
 	tcase_add_test(trips, nan_and_infinity_are_declined);
 	tcase_add_loop_test(trips, the_payload_is_as_the_law_has_it, 0,

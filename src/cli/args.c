@@ -167,6 +167,15 @@ static void settle_codec(const struct parse *p, enum codec_id body,
 		set->codec = CODEC_PLANES;
 }
 
+/* Has a --tensor rule this word in it? */
+static bool any_rule(const struct args *a, const char *word)
+{
+	for (size_t i = 0; i < a->encode.n_rules; i++)
+		if (strstr(a->encode.rules[i].setting, word))
+			return true;
+	return false;
+}
+
 static bool check_stdin(const struct args *a)
 {
 	size_t n = 0;
@@ -216,7 +225,7 @@ static bool check_body(const struct parse *p, const bool *seen)
 				      table[row_of(by)].name,
 				      body_name(body));
 	if (is_seen(seen, OPT_ALPHA) && p->condition == CONDITION_NONE &&
-	    !rules)
+	    !any_rule(p->args, "condition="))
 		return REFUSE("--alpha needs --condition smooth or hero");
 	if (body == CODEC_RTN && is_seen(seen, OPT_OUTLIERS) && !rules)
 		return REFUSE("--outliers has no meaning with the rtn body: "

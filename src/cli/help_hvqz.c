@@ -75,7 +75,7 @@ static const char coding[] =
 	"wins:\n"
 	"                         lossless raw trellis q=Q kmeans mid high "
 	"faithful k=N\n"
-	"                         b=N rho=X rtn bits=N group=N\n"
+	"                         b=N rho=X rtn bits=N group=N condition=C alpha=A\n"
 	"      --chunk SIZE       parameters a chunk, with K or M for 1024s; "
 	"default 4M\n"
 	"      --no-verify        do not decode each chunk right after "

@@ -159,8 +159,18 @@ enum hvqz_ret conditioned_get(struct conditioned *q, const struct slab *slab,
 
 /* ---- restoring ---- */
 
-/* Rows of v [n_rows][n] to Ŵ and raw, LINES at a time in x [n][LINES]. */
-static void restore_rows(const struct conditioned *q, const struct slab *slab,
+/* How many rows are restored together: few where rows are long. */
+static size_t lines_for(const struct slab *slab)
+{
+	return slab->n_rows < LINES ? slab->n_rows : LINES;
+}
+
+/*
+ * Rows of v [n_rows][n] to Ŵ and raw, some at a time in x. False when the
+ * caller wants it to stop.
+ */
+static bool restore_rows(const struct codec_env *env,
+			 const struct conditioned *q, const struct slab *slab,
 			 float *v, float *x, uint8_t *raw)
 {
 	size_t n = (size_t)slab->n_cols, elem = dtype_bits(slab->dtype) / 8;
@@ -177,7 +187,10 @@ static void restore_rows(const struct conditioned *q, const struct slab *slab,
 			for (size_t j = 0; j < n; j++)
 				rows[l * n + j] = x[j * w + l];
 		weights_narrow(slab->dtype, rows, w * n, raw + i * n * elem);
+		if (env->stopped && env->stopped(env->stopped_ctx))
+			return false;
 	}
+	return true;
 }
 
 static void store_sparse(const struct conditioned *q, const struct slab *slab,
@@ -219,13 +232,17 @@ static enum hvqz_ret decode(const struct codec_env *env,
 			       (size_t)slab->n_cols);
 		weights_narrow(slab->dtype, v, n_elems, raw);
 	} else {
-		x = malloc((size_t)slab->n_cols * LINES * sizeof(*x));
+		x = malloc((size_t)slab->n_cols * lines_for(slab) *
+			   sizeof(*x));
 		if (!x) {
-			ret = hvqz_nomem(err, slab->n_cols * LINES * 4,
+			ret = hvqz_nomem(err, slab->n_cols * lines_for(slab) * 4,
 					 "a few rows");
 			goto out;
 		}
-		restore_rows(&q, slab, v, x, raw);
+		if (!restore_rows(env, &q, slab, v, x, raw)) {
+			ret = hvqz_fail(err, HVQZ_STOPPED, "stopped");
+			goto out;
+		}
 	}
 	store_sparse(&q, slab, raw);
 out:

@@ -69,6 +69,8 @@ static float *scales_of(const struct rtn *q, size_t j)
  * or so small for all of the slab that what F16 makes of it would cut weights
  * off or lose them.
  */
+enum { F16_MIN_NORMAL = 0x400 };	/* the pattern of 2^-14 */
+
 static bool choose_scales(struct rtn_encoder *e)
 {
 	const struct rtn *q = &e->q;
@@ -83,8 +85,12 @@ static bool choose_scales(struct rtn_encoder *e)
 			*scale = fmaxf(*scale, fabsf(w[i]));
 	}
 	for (size_t k = 0; k < q->n_units * q->n_groups; k++) {
-		uint16_t half = f16_from_f32(q->scale[k] / (float)most);
+		float exact = q->scale[k] / (float)most;
+		uint16_t half = f16_from_f32(exact);
 
+		/* A subnormal scale is coarse: none of its weights is cut. */
+		if (half < F16_MIN_NORMAL && f32_from_f16(half) < exact)
+			half++;
 		any |= q->scale[k] > 0;
 		largest = half > largest ? half : largest;
 		q->scale[k] = f32_from_f16(half);

@@ -53,10 +53,15 @@ enum hvqz_ret decode_plan_memory(const struct job_env *env,
 	/* Payload and rows; 16-bit rows widened, and narrowed to F32. */
 	uint64_t slot = wanted ? 6 : 2;
 
-	/* What a codec needs besides is like rows. */
+	bool lossy = false;
+
+	for (size_t i = 0; i < info->model.n_tensors && info->tensor_flags; i++)
+		lossy |= info->tensor_flags[i] & TENSOR_LOSSY;
+	/* What a codec needs besides is like rows; codec 5 has them in F32. */
 	*need = 4 * (uint64_t)info->model.head_len +
 		(uint64_t)info->max_raw *
-			(pipeline_slots((unsigned)n) * slot + n * 2);
+			(pipeline_slots((unsigned)n) * slot +
+			 n * (lossy ? 4 : 2));
 	return job_check_memory(env, *need,
 				"smaller chunks when encoding (--chunk)",
 				err);

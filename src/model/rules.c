@@ -98,9 +98,10 @@ bool alpha_parse(const char *s, double *alpha)
 	*alpha = NAN;
 	if (strcmp(s, "auto") == 0)
 		return true;
-	if ((*s < '0' || *s > '9') && *s != '.')
+	if (!*s || strspn(s, "0123456789.") != strlen(s))
 		return false;
-	*alpha = strtod(s, &end);
+	/* As it is stored: in hundredths. */
+	*alpha = floor(strtod(s, &end) * 100 + 0.5) / 100;
 	return !*end && *alpha >= 0 && *alpha <= 1;
 }
 

@@ -158,52 +158,72 @@ enum hvqz_ret condition_cost(const struct factor *f, const float *e,
 
 /* ---- the spectrum ---- */
 
-/* What a step of power iteration multiplies with: A·Aᵀ, A = S⁻¹·L. */
+/*
+ * What a step of power iteration multiplies with: A·Aᵀ, A = D·M·Λ, M being
+ * f->m with ones on its diagonal, D = S⁻¹ and Λ = diag(f->l).
+ */
 struct ends {
 	const struct factor *f;
 	float *u;		/* [n]: 1/s; owned */
 	double *x, *y;		/* [n]; owned */
 };
 
-static double element(const struct ends *p, size_t k, size_t j)
+/* The rest of row k of M times y: Σ_{j<k} m_kj·y_j, in sums side by side. */
+static double row_times(const struct factor *f, size_t k, const double *y)
 {
-	double l = k == j ? 1 : p->f->m ? p->f->m[k * p->f->n + j] : 0;
+	const float *row = f->m ? f->m + k * f->n : NULL;
+	double sum[LINES] = {0}, all = 0;
+	size_t j = 0;
 
-	return l * p->f->l[j] * p->u[k];
+	for (; row && j + LINES <= k; j += LINES)
+		for (size_t i = 0; i < LINES; i++)
+			sum[i] += (double)row[j + i] * y[j + i];
+	for (; row && j < k; j++)
+		all += (double)row[j] * y[j];
+	for (size_t i = 0; i < LINES; i++)
+		all += sum[i];
+	return all;
+}
+
+/* y += a·(the rest of row k of M) */
+static void add_row(const struct factor *f, size_t k, double a, double *y)
+{
+	const float *row = f->m ? f->m + k * f->n : NULL;
+
+	for (size_t j = 0; row && j < k; j++)
+		y[j] += a * (double)row[j];
 }
 
 /* x to A·Aᵀ·x */
 static void multiply(struct ends *p)
 {
-	size_t n = p->f->n;
+	const struct factor *f = p->f;
+	size_t n = f->n;
 
-	for (size_t j = 0; j < n; j++)
-		p->y[j] = 0;
-	for (size_t k = 0; k < n; k++)
-		for (size_t j = p->f->m ? 0 : k; j <= k; j++)
-			p->y[j] += element(p, k, j) * p->x[k];
 	for (size_t k = 0; k < n; k++) {
-		p->x[k] = 0;
-		for (size_t j = p->f->m ? 0 : k; j <= k; j++)
-			p->x[k] += element(p, k, j) * p->y[j];
+		p->y[k] = p->x[k] * (double)p->u[k];
+		add_row(f, k, p->y[k], p->y);
 	}
+	for (size_t j = 0; j < n; j++)
+		p->y[j] *= (double)f->l[j] * f->l[j];
+	for (size_t k = 0; k < n; k++)
+		p->x[k] = p->u[k] * (p->y[k] + row_times(f, k, p->y));
 }
 
 /* x to (A·Aᵀ)⁻¹·x */
 static void divide(struct ends *p)
 {
-	size_t n = p->f->n;
+	const struct factor *f = p->f;
+	size_t n = f->n;
 
-	for (size_t k = 0; k < n; k++) {
-		for (size_t j = p->f->m ? 0 : k; j < k; j++)
-			p->x[k] -= element(p, k, j) * p->x[j];
-		p->x[k] /= element(p, k, k);
-	}
-	for (size_t k = n; k-- > 0;) {
-		p->x[k] /= element(p, k, k);
-		for (size_t j = p->f->m ? 0 : k; j < k; j++)
-			p->x[j] -= element(p, k, j) * p->x[k];
-	}
+	for (size_t k = 0; k < n; k++)
+		p->x[k] = p->x[k] / (double)p->u[k] - row_times(f, k, p->x);
+	for (size_t j = 0; j < n; j++)
+		p->x[j] /= (double)f->l[j] * f->l[j];
+	for (size_t k = n; k-- > 0;)
+		add_row(f, k, -p->x[k], p->x);
+	for (size_t k = 0; k < n; k++)
+		p->x[k] /= (double)p->u[k];
 }
 
 /* The largest eigenvalue of what step() multiplies with. */

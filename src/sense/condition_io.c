@@ -6,7 +6,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { SEEDED = 1 };	/* in flags */
+enum {
+	SEEDED = 1,		/* in flags */
+	ANGLES_PER_BYTE = 8,
+};
 
 enum hvqz_ret condition_put(const struct conditioner *c, struct buf *out,
 			    struct hvqz_err *err)
@@ -59,9 +62,27 @@ static enum hvqz_ret get_head(struct conditioner *c, struct cursor *from,
 	return HVQZ_OK;
 }
 
+/*
+ * A few bytes must not make a decoder turn for minutes: so many angles that are
+ * not 0 take so many bytes.
+ */
+static enum hvqz_ret check_angles(const struct conditioner *c, size_t n_bytes,
+				  struct hvqz_err *err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->levels * (c->n / 2); i++)
+		n += c->angle[i] != 0;
+	return n <= n_bytes * ANGLES_PER_BYTE
+		       ? HVQZ_OK
+		       : hvqz_fail(err, HVQZ_DAMAGED,
+				   "%zu angles in %zu bytes", n, n_bytes);
+}
+
 enum hvqz_ret condition_get(struct conditioner *c, size_t n,
 			    struct cursor *from, struct hvqz_err *err)
 {
+	const uint8_t *before = from->p;
 	unsigned levels = 0;
 
 	TRY(condition_init(c, n, err));
@@ -72,6 +93,7 @@ enum hvqz_ret condition_get(struct conditioner *c, size_t n,
 	if (levels)
 		TRY(shortlist_get(from, c->angle, NULL, levels * (n / 2),
 				  CONDITION_MAX_ANGLE, "angles", err));
+	TRY(check_angles(c, (size_t)(from->p - before), err));
 	condition_ready(c);
 	return HVQZ_OK;
 }

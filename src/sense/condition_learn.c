@@ -25,6 +25,8 @@
 enum {
 	POWER = 8,
 	LANES = 8,	/* sums that run side by side, so that they vectorise */
+	COARSE = 8,	/* angles tried at first are this far apart */
+	MIN_UNITS = 32,	/* with fewer rows no angle pays for itself */
 };
 
 /*
@@ -177,27 +179,51 @@ static void moments(const float *o, const float *u, const float *v, size_t w,
 			m[k] += sum[k][l];
 }
 
+/* Σ ω·(u'⁸ + v'⁸) after the rotation of a code. */
+static double at_angle(const struct learner *l, const double *m_u,
+		       const double *m_v, int32_t code)
+{
+	size_t at = (size_t)(code + CONDITION_MAX_ANGLE);
+	double v = 0;
+
+	for (size_t k = 0; k <= POWER; k++)
+		v += l->of_u[at][k] * m_u[k] + l->of_v[at][k] * m_v[k];
+	return v;
+}
+
+static void take_better(const struct learner *l, const double *m_u,
+			const double *m_v, int32_t code, int32_t *best,
+			double *least)
+{
+	double v;
+
+	if (code <= -CONDITION_MAX_ANGLE || code > CONDITION_MAX_ANGLE)
+		return;
+	v = at_angle(l, m_u, m_v, code);
+	if (v < *least) {
+		*least = v;
+		*best = code;
+	}
+}
+
 /* The code with the least Σ ω·(u'⁸ + v'⁸), and how much less that is. */
 static int32_t best_angle(const struct learner *l, const double *m_u,
 			  const double *m_v, double *gain)
 {
-	double least = 0, none = 0;
+	double none = at_angle(l, m_u, m_v, 0), least = none;
 	int32_t best = 0;
 
-	/* A quarter turn back is one forward, but for signs. */
-	for (int32_t code = 1 - CONDITION_MAX_ANGLE;
-	     code <= CONDITION_MAX_ANGLE; code++) {
-		size_t at = (size_t)(code + CONDITION_MAX_ANGLE);
-		double v = 0;
-
-		for (size_t k = 0; k <= POWER; k++)
-			v += l->of_u[at][k] * m_u[k] + l->of_v[at][k] * m_v[k];
-		if (code == 0)
-			none = v;
-		if (code == 1 - CONDITION_MAX_ANGLE || v < least) {
-			least = v;
-			best = code;
-		}
+	/*
+	 * A quarter turn back is one forward, but for signs. Then finer round
+	 * the best: the polynomial has no wave shorter than a half turn / 8.
+	 */
+	for (int32_t code = COARSE - CONDITION_MAX_ANGLE;
+	     code <= CONDITION_MAX_ANGLE; code += COARSE)
+		take_better(l, m_u, m_v, code, &best, &least);
+	for (int32_t step = COARSE / 2, from = best; step; step /= 2) {
+		take_better(l, m_u, m_v, from - step, &best, &least);
+		take_better(l, m_u, m_v, from + step, &best, &least);
+		from = best;
 	}
 	*gain = none - least;
 	return best;
@@ -287,7 +313,7 @@ enum hvqz_ret condition_learn(const struct condition_task *task,
 	struct learner *l = NULL;
 	enum hvqz_ret ret;
 
-	if (!levels)
+	if (!levels || task->n_units < MIN_UNITS)
 		return HVQZ_OK;
 	TRY(condition_add_levels(c, levels, err));
 	TRY_OUT(learner_open(&l, task, c, err));
