@@ -1,167 +1,225 @@
 /*
- * planes.c - codec 1: lossless, byte planes packed with zstd.
+ * planes.c - codec 1: lossless. The decoder; planes_encode.c is the other way.
  *
- * Weights are noise with a narrow exponent. The bytes of an element do not
- * look alike, so each is a plane of its own: plane p holds byte p of every
- * element, in order. Floating-point elements are first rotated left by one
- * bit, which moves the sign from above the exponent to below the mantissa and
- * lines the exponent up with the top byte. A plane that zstd cannot shrink
- * (the mantissa's, usually) is kept as it is.
- *
- * Payload (formats/hvqz.md, codec 1): u8 rotate, u8 planes, then for each
- * plane u8 kind (0 bytes, 1 zstd frame), u32 length, that many bytes.
+ * Weights are noise with a narrow exponent: what can be saved is in the
+ * exponents and the first bits of the mantissas, whose distribution is known
+ * once the scale of the weight's row and column is. Those bits are rANS-coded
+ * under that context; signs and the other mantissa bits are noise, and stored.
+ * Payload: formats/hvqz.md, codec 1.
  */
-#include "codec/codec.h"
+#include "codec/planes.h"
 
-#include "base/bytes.h"
-#include "base/zframe.h"
-
-#include <inttypes.h>
 #include <stdlib.h>
-#include <zstd.h>
 
-enum {
-	PLANE_BYTES = 0,
-	PLANE_ZSTD = 1,
-	PLANE_HEAD = 5,
+static size_t n_units(const struct slab *slab, unsigned unit)
+{
+	return slab->raw_len / unit;
+}
+
+/* ---- numbers ---- */
+
+struct reader {
+	struct front front;
+	struct codes_reader codes;
+	struct classes classes;
+	uint8_t *mask;		/* or NULL */
+	uint8_t *tail;		/* [4 n] or NULL */
+	size_t n;
 };
 
-/*
- * An exponent plane has no repeats worth finding, only a skewed histogram: the
- * middle levels trade good Huffman codes for bad matches (docs-5m, BF16: 1.90
- * MB at level 1, 2.14 at 3, 1.98 at 11, 1.72 at 19).
- */
-static const int zstd_level[10] = {1, 1, 1, 1, 1, 1, 1, 1, 16, 19};
-
-/* What a zstd compression context takes, generously. */
-static uint64_t zstd_memory(int effort)
-{
-	return (uint64_t)(effort > 7 ? 96 : 16) << 20;
-}
-
-/* Bytes of an element as planes see it: C64 is two F32. */
-static unsigned elem_bytes(enum dtype d)
-{
-	unsigned bits = d == DTYPE_C64 ? 32 : dtype_bits(d);
-
-	return bits < 8 ? 1 : bits / 8;
-}
-
-static bool is_float(enum dtype d)
-{
-	return dtype_is_weight(d) || d == DTYPE_F64 || d == DTYPE_C64;
-}
-
-static uint64_t load(const uint8_t *p, unsigned bytes)
-{
-	uint64_t v = 0;
-
-	for (unsigned i = 0; i < bytes; i++)
-		v |= (uint64_t)p[i] << 8 * i;
-	return v;
-}
-
-static void split_plane(const uint8_t *raw, size_t n, unsigned bytes,
-			bool rotate, unsigned plane, uint8_t *to)
-{
-	unsigned bits = 8 * bytes;
-
-	for (size_t i = 0; i < n; i++, raw += bytes) {
-		uint64_t v = load(raw, bytes);
-
-		if (rotate)
-			v = v << 1 | v >> (bits - 1);
-		to[i] = (uint8_t)(v >> 8 * plane);
-	}
-}
-
-static enum hvqz_ret encode(const struct codec_env *env,
-			    const struct slab *slab,
-			    const struct codec_settings *set,
-			    const struct sens *sens, const uint8_t *raw,
-			    struct buf *out, struct codec_stats *stats,
-			    bool *declined, struct hvqz_err *err)
-{
-	unsigned bytes = elem_bytes(slab->dtype);
-	size_t n = slab->raw_len / bytes, bound = ZSTD_compressBound(n);
-	bool rotate = is_float(slab->dtype);
-	uint8_t *plane = malloc(n), *packed = malloc(bound);
-	enum hvqz_ret ret;
-
-	(void)env;
-	(void)sens;
-	(void)stats;
-	*declined = false;
-	if (!plane || !packed) {
-		ret = hvqz_nomem(err, n + bound, "a byte plane");
-		goto out;
-	}
-	buf_u8(out, rotate);
-	buf_u8(out, (uint8_t)bytes);
-	for (unsigned p = 0; p < bytes; p++) {
-		size_t len;
-		bool shrunk;
-
-		split_plane(raw, n, bytes, rotate, p, plane);
-		len = ZSTD_compress(packed, bound, plane, n,
-				    zstd_level[set->effort]);
-		shrunk = !ZSTD_isError(len) && len < n;
-		buf_u8(out, shrunk ? PLANE_ZSTD : PLANE_BYTES);
-		buf_u32(out, (uint32_t)(shrunk ? len : n));
-		buf_put(out, shrunk ? packed : plane, shrunk ? len : n);
-	}
-	ret = buf_ok(out, err);
-out:
-	free(plane);
-	free(packed);
-	return ret;
-}
-
-/* One plane's n bytes to plane. */
-static enum hvqz_ret get_plane(struct cursor *c, uint8_t *plane, size_t n,
+static enum hvqz_ret get_front(struct reader *r, const struct slab *slab,
+			       struct cursor *c, uint8_t *flags,
 			       struct hvqz_err *err)
 {
-	const uint8_t *p;
-	uint32_t len;
-	uint8_t kind;
+	uint8_t held, drop;
 
-	if (!cur_u8(c, &kind) || !cur_u32(c, &len) || !(p = cur_take(c, len)))
-		return hvqz_fail(err, HVQZ_DAMAGED, "a byte plane is cut");
-	if (kind == PLANE_BYTES && len == n) {
-		memcpy(plane, p, n);
-		return HVQZ_OK;
-	}
-	if (kind != PLANE_ZSTD || len >= n)
+	if (!cur_u8(c, &held) || !cur_u8(c, flags) || !cur_u8(c, &drop))
+		return hvqz_fail(err, HVQZ_DAMAGED, "the numbers' head is cut");
+	if (!front_may_hold(slab->dtype, (enum dtype)held))
 		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "a byte plane of kind %u with %" PRIu32
-				 " bytes for %zu elements", kind, len, n);
-	TRY(zframe_check(p, len, "a byte plane", n, err));
-	if (ZSTD_findFrameCompressedSize(p, len) != len)
+				 "numbers of dtype %u in a tensor of %s", held,
+				 dtype_name(slab->dtype));
+	r->front = front_of(slab->dtype, (enum dtype)held);
+	if (*flags & ~NUMBERS_FLAGS || drop >= r->front.bits - 1 ||
+	    (!r->front.is_float && *flags & (NUMBERS_PLUS | NUMBERS_CLASSES)))
 		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "a byte plane's zstd frame does not end with "
-				 "its plane");
-	if (ZSTD_decompress(plane, n, p, len) != n)
-		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "a byte plane's zstd frame is broken");
+				 "flags %u or %u low bits of 0 for numbers of "
+				 "%u bits", *flags, drop, r->front.bits);
+	r->front.drop = drop;
+	if (!r->front.is_float && !cur_u64(c, &r->front.base))
+		return hvqz_fail(err, HVQZ_DAMAGED, "the numbers' head is cut");
 	return HVQZ_OK;
 }
 
-/* Element bytes from their planes, undoing the rotation. */
-static void join_planes(const uint8_t *planes, size_t n, unsigned bytes,
-			bool rotate, uint8_t *raw)
+/* The mask, a bit for each unit, lowest first; *n: how many are set. */
+static enum hvqz_ret get_mask(struct reader *r, struct cursor *c, size_t *n,
+			      struct hvqz_err *err)
 {
-	unsigned bits = 8 * bytes;
+	size_t len = (r->n + 7) / 8, set = 0;
 
-	for (size_t i = 0; i < n; i++, raw += bytes) {
-		uint64_t v = 0;
+	r->mask = malloc(len);
+	if (!r->mask)
+		return hvqz_nomem(err, len, "a mask of zeros");
+	TRY(bytes_get(c, r->mask, len, "the mask of zeros", err));
+	if (r->n % 8 && r->mask[len - 1] >> r->n % 8)
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "a mask of zeros that is padded with ones");
+	for (size_t i = 0; i < len; i++)
+		for (uint8_t b = r->mask[i]; b; b &= (uint8_t)(b - 1))
+			set++;
+	*n = set;
+	return HVQZ_OK;
+}
 
-		for (unsigned p = 0; p < bytes; p++)
-			v |= (uint64_t)planes[p * n + i] << 8 * p;
-		if (rotate)
-			v = v >> 1 | (v & 1) << (bits - 1);
-		for (unsigned p = 0; p < bytes; p++)
-			raw[p] = (uint8_t)(v >> 8 * p);
+/* n numbers that the mask, from unit i on, spreads over the block. */
+static enum hvqz_ret take_masked(struct reader *r, size_t i, size_t n,
+				 uint8_t *class, uint32_t *x,
+				 struct hvqz_err *err)
+{
+	uint32_t some[PLANES_BLOCK];
+	uint16_t at[PLANES_BLOCK];
+	size_t m = 0;
+
+	for (size_t j = 0; j < n; j++) {
+		at[m] = (uint16_t)j;
+		m += r->mask[(i + j) / 8] >> (i + j) % 8 & 1;
 	}
+	memset(x, 0, n * sizeof(*x));
+	if (!m)
+		return HVQZ_OK;
+	for (size_t j = 0; class && j < m; j++)
+		class[j] = class[at[j]];
+	TRY(codes_take(&r->codes, class, m, some, err));
+	for (size_t j = 0; j < m; j++)
+		x[at[j]] = some[j];
+	return HVQZ_OK;
+}
+
+static enum hvqz_ret take_all(struct reader *r, bool codes, uint8_t *raw,
+			      struct hvqz_err *err)
+{
+	const struct front *f = &r->front;
+
+	for (size_t i = 0; i < r->n; i += PLANES_BLOCK) {
+		size_t m = r->n - i < PLANES_BLOCK ? r->n - i : PLANES_BLOCK;
+		uint8_t room[PLANES_BLOCK], *class = NULL;
+		uint32_t x[PLANES_BLOCK];
+
+		if (r->classes.width) {
+			class = room;
+			classes_get(&r->classes, i, m, class);
+		}
+		if (!codes)
+			memset(x, 0, m * sizeof(*x));
+		else if (r->mask)
+			TRY(take_masked(r, i, m, class, x, err));
+		else
+			TRY(codes_take(&r->codes, class, m, x, err));
+		for (size_t j = 0; j < m; j++)
+			x[j] <<= f->drop;
+		for (size_t j = 0; f->tail && j < m; j++)
+			memcpy(raw + (i + j) * f->unit, r->tail + 4 * (i + j),
+			       4);
+		if (!front_store(f, x, i, m, raw))
+			return hvqz_fail(err, HVQZ_DAMAGED,
+					 "a number that %s cannot hold",
+					 dtype_name(f->dtype));
+	}
+	return codes ? codes_close(&r->codes, err) : HVQZ_OK;
+}
+
+static enum hvqz_ret get_tail(struct reader *r, struct cursor *c,
+			      struct hvqz_err *err)
+{
+	r->tail = malloc(4 * r->n);
+	if (!r->tail)
+		return hvqz_nomem(err, 4 * r->n, "low halves");
+	return bytes_get(c, r->tail, 4 * r->n, "the low halves", err);
+}
+
+static enum hvqz_ret get_numbers(const struct slab *slab, struct cursor *c,
+				 uint8_t *raw, struct hvqz_err *err)
+{
+	bool present[CLASS_MAX + 1], plus;
+	struct reader r = {0};
+	uint8_t flags = 0;
+	size_t n;
+	enum hvqz_ret ret;
+
+	TRY_OUT(get_front(&r, slab, c, &flags, err));
+	n = r.n = n_units(slab, r.front.unit);
+	if (r.front.tail)
+		TRY_OUT(get_tail(&r, c, err));
+	if (flags & NUMBERS_MASK)
+		TRY_OUT(get_mask(&r, c, &n, err));
+	if (flags & NUMBERS_CLASSES) {
+		TRY_OUT(classes_read(&r.classes, c, r.n, err));
+		classes_present(&r.classes, present);
+	}
+	plus = !r.front.is_float || flags & NUMBERS_PLUS;
+	if (n)
+		TRY_OUT(codes_open(&r.codes, c, r.front.bits - r.front.drop -
+				   (r.front.is_float != 0), !plus, n,
+				   r.classes.width ? present : NULL, err));
+	ret = take_all(&r, n != 0, raw, err);
+out:
+	codes_free(&r.codes);
+	classes_free(&r.classes);
+	free(r.mask);
+	free(r.tail);
+	return ret;
+}
+
+/* ---- bytes, and few values ---- */
+
+static enum hvqz_ret get_bytes(const struct slab *slab, struct cursor *c,
+			       uint8_t *raw, struct hvqz_err *err)
+{
+	unsigned unit = front_of(slab->dtype, slab->dtype).unit;
+	size_t n = n_units(slab, unit);
+	uint8_t *plane = malloc(n);
+	enum hvqz_ret ret = HVQZ_OK;
+
+	if (!plane)
+		return hvqz_nomem(err, n, "a byte plane");
+	for (unsigned p = 0; p < unit; p++) {
+		TRY_OUT(bytes_get(c, plane, n, "a byte plane", err));
+		for (size_t i = 0; i < n; i++)
+			raw[i * unit + p] = plane[i];
+	}
+out:
+	free(plane);
+	return ret;
+}
+
+static enum hvqz_ret get_palette(const struct slab *slab, struct cursor *c,
+				 uint8_t *raw, struct hvqz_err *err)
+{
+	unsigned unit = front_of(slab->dtype, slab->dtype).unit;
+	size_t n = n_units(slab, unit);
+	const uint8_t *value;
+	uint8_t last, *index = malloc(n);
+	enum hvqz_ret ret;
+
+	if (!index)
+		return hvqz_nomem(err, n, "indices of values");
+	if (!cur_u8(c, &last) || !(value = cur_take(c, (last + 1u) * unit))) {
+		ret = hvqz_fail(err, HVQZ_DAMAGED, "the list of values is cut");
+		goto out;
+	}
+	TRY_OUT(bytes_get(c, index, n, "indices of values", err));
+	for (size_t i = 0; i < n; i++) {
+		if (index[i] > last) {
+			ret = hvqz_fail(err, HVQZ_DAMAGED,
+					"index %u of %u values", index[i],
+					last + 1u);
+			goto out;
+		}
+		memcpy(raw + i * unit, value + (size_t)index[i] * unit, unit);
+	}
+out:
+	free(index);
+	return ret;
 }
 
 static enum hvqz_ret decode(const struct codec_env *env,
@@ -169,53 +227,41 @@ static enum hvqz_ret decode(const struct codec_env *env,
 			    size_t len, uint8_t *raw, struct hvqz_err *err)
 {
 	struct cursor c = {payload, payload + len};
-	unsigned bytes = elem_bytes(slab->dtype);
-	size_t n = slab->raw_len / bytes;
-	uint8_t rotate, n_planes, *planes;
-	enum hvqz_ret ret = HVQZ_OK;
+	uint8_t form;
 
 	(void)env;
-	if (!cur_u8(&c, &rotate) || !cur_u8(&c, &n_planes) ||
-	    rotate != is_float(slab->dtype) || n_planes != bytes)
+	if (!cur_u8(&c, &form) || form > PLANES_PALETTE)
 		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "the payload's head is not that of %u byte "
-				 "planes of %s", bytes,
-				 dtype_name(slab->dtype));
-	planes = malloc(slab->raw_len);
-	if (!planes)
-		return hvqz_nomem(err, slab->raw_len, "byte planes");
-	for (unsigned p = 0; p < bytes && ret == HVQZ_OK; p++)
-		ret = get_plane(&c, planes + p * n, n, err);
-	if (ret == HVQZ_OK && cur_left(&c))
-		ret = hvqz_fail(err, HVQZ_DAMAGED,
-				"%zu bytes behind the last byte plane",
-				cur_left(&c));
-	if (ret == HVQZ_OK)
-		join_planes(planes, n, bytes, rotate, raw);
-	free(planes);
-	return ret;
+				 "the payload has none of the three forms");
+	if (form == PLANES_NUMBERS)
+		TRY(get_numbers(slab, &c, raw, err));
+	else if (form == PLANES_BYTES)
+		TRY(get_bytes(slab, &c, raw, err));
+	else
+		TRY(get_palette(slab, &c, raw, err));
+	if (cur_left(&c))
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "%zu bytes behind the payload's end",
+				 cur_left(&c));
+	return HVQZ_OK;
 }
 
-static uint64_t encode_memory(const struct slab *slab,
-			      const struct codec_settings *set)
-{
-	unsigned bytes = elem_bytes(slab->dtype);
-	size_t n = slab->raw_len / bytes;
-
-	return n + ZSTD_compressBound(n) + zstd_memory(set->effort);
-}
-
+/*
+ * A plane of bytes or of indices, or a mask and scale codes; escapes, at most
+ * a quarter of the numbers, 4 bytes each and 4 while they are read; tables;
+ * zstd's context.
+ */
 static uint64_t decode_memory(const struct slab *slab)
 {
-	return slab->raw_len + ((uint64_t)256 << 10);
+	return 5 * (uint64_t)slab->raw_len + ((uint64_t)512 << 10);
 }
 
 const struct codec codec_planes = {
 	.id = CODEC_PLANES,
 	.name = "planes",
 	.lossless = true,
-	.encode = encode,
+	.encode = planes_encode,
 	.decode = decode,
-	.encode_memory = encode_memory,
+	.encode_memory = planes_encode_memory,
 	.decode_memory = decode_memory,
 };

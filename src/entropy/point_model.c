@@ -3,6 +3,7 @@
 
 #include "base/half.h"
 #include "base/log2.h"
+#include "entropy/exp2.h"
 #include "entropy/intcode.h"
 #include "entropy/rans.h"
 
@@ -18,14 +19,6 @@ enum {
 /* Quantized points spread by the noise less than what they stand for. */
 #define NOISE 0.27f
 
-/* 2^(i/16), i = 0 … 15. */
-static const float sixteenth[16] = {
-	0x1p+0f,	0x1.0b5586p+0f, 0x1.172b84p+0f, 0x1.2387a6p+0f,
-	0x1.306fep+0f,	0x1.3dea64p+0f, 0x1.4bfdaep+0f, 0x1.5ab07ep+0f,
-	0x1.6a09e6p+0f, 0x1.7a1148p+0f, 0x1.8ace54p+0f, 0x1.9c4918p+0f,
-	0x1.ae89fap+0f, 0x1.c199bep+0f, 0x1.d5818ep+0f, 0x1.ea4afap+0f,
-};
-
 /* A mixture's spread in sixteenths of an octave per node. */
 static const int8_t spread[SHAPES] = {0, 3, 5, 7, 9, 12, 15, 18};
 /* The weights of its nodes at −2 … 2 times that spread. */
@@ -39,13 +32,6 @@ void point_model_free(struct point_model *m)
 		free(m->t[q]);
 		m->t[q] = NULL;
 	}
-}
-
-/* 2^(n/16) */
-static float exp2_sixteenths(int n)
-{
-	return sixteenth[n & 15] *
-	       f32_from_bits((uint32_t)((n >> 4) + 127) << 23);
 }
 
 /* The σ of class q in lattice spacings. */
@@ -71,22 +57,6 @@ unsigned model_fold(unsigned q)
 	unsigned m = (unsigned)(3.7f * s) + 2;
 
 	return m < MODEL_MAX_FOLD ? m : MODEL_MAX_FOLD;
-}
-
-/* 2^−y for y ≥ 0, error below 1e-5. */
-static float exp2_neg(float y)
-{
-	int i;
-	float f;
-
-	if (y > 120.0f)
-		return 0;
-	i = (int)y;
-	f = (y - (float)i) * 0.69314718f;
-	/* e^−f, f in [0, 0.69] */
-	f = 1.0f - f * (1.0f - f * (0.5f - f * (1.0f / 6 - f * (1.0f / 24 -
-		f * (1.0f / 120)))));
-	return f * f32_from_bits((uint32_t)(127 - i) << 23);
 }
 
 /*

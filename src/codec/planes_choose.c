@@ -1,0 +1,349 @@
+/*
+ * planes_choose.c - the encoder of codes: which window, how many raw bits.
+ *
+ * More mantissa bits in the symbol mean a better fit to the density and more
+ * symbols; three are within a thousandth of what any number gives. A symbol
+ * that is rarer than a table's smallest frequency does harm in the window, as
+ * it takes room from the others: it becomes an escape.
+ */
+#include "codec/planes.h"
+
+#include "base/log2.h"
+#include "entropy/bits.h"
+#include "entropy/intcode.h"
+
+#include <stdlib.h>
+
+enum {
+	/* A symbol rarer than one in that many is better an escape. */
+	RARE = 3 * LANES_SLOTS / 2,
+	/* Octaves that classes can move a window. */
+	MAX_MOVE = CLASS_MAX / 8 + 1,
+	/* Histograms are of this many bits at most. */
+	HIST_BITS = 16,
+};
+
+/* How often each symbol was met, relative to the octave of its class. */
+struct histogram {
+	uint32_t *n;		/* [TABLE_PHASES][size], owned */
+	uint32_t *all;		/* [size]: their sum; behind n */
+	size_t size, zero;	/* zero: the index of symbol 0 */
+};
+
+static enum hvqz_ret count(const struct codes_plan *p,
+			   const struct numbers *v, struct histogram *h,
+			   struct hvqz_err *err)
+{
+	unsigned shift = p->raw, octave = p->octave;
+	bool classes = v->classes || v->class;
+	uint32_t x[PLANES_BLOCK], mask;
+	uint8_t class[PLANES_BLOCK];
+
+	mask = (uint32_t)(((uint64_t)1 << p->bits) - 1);
+	h->zero = classes ? (size_t)MAX_MOVE << octave : 0;
+	h->size = h->zero + ((size_t)1 << (p->bits - shift));
+	h->n = calloc((TABLE_PHASES + 1) * h->size, sizeof(*h->n));
+	if (!h->n)
+		return hvqz_nomem(err, 5 * h->size * sizeof(*h->n),
+				  "a histogram");
+	h->all = h->n + TABLE_PHASES * h->size;
+	for (size_t i = 0; i < v->n; i += PLANES_BLOCK) {
+		size_t m = v->n - i < PLANES_BLOCK ? v->n - i : PLANES_BLOCK;
+		uint32_t *to = h->n + h->zero;
+
+		numbers_get(v, i, m, x, class);
+		if (!classes) {
+			/* Two counters: equal neighbours wait for each other. */
+			uint32_t *other = to + h->size;
+
+			for (size_t j = 0; j + 1 < m; j += 2) {
+				to[(x[j] & mask) >> shift]++;
+				other[(x[j + 1] & mask) >> shift]++;
+			}
+			if (m % 2)
+				to[(x[m - 1] & mask) >> shift]++;
+			continue;
+		}
+		for (size_t j = 0; j < m; j++)
+			to[codes_phase(class[j]) * h->size -
+			   ((size_t)(class[j] >> 3) << octave) +
+			   ((x[j] & mask) >> shift)]++;
+	}
+	for (size_t s = 0; !classes && s < h->size; s++) {
+		h->n[s] += h->n[h->size + s];
+		h->n[h->size + s] = 0;
+	}
+	for (unsigned i = 0; i < TABLE_PHASES; i++)
+		for (size_t s = 0; s < h->size; s++)
+			h->all[s] += h->n[i * h->size + s];
+	return HVQZ_OK;
+}
+
+/* The window [*from, *to) of h->all, at most `most` wide, of multiples. */
+static void window(const uint32_t *n, size_t size, size_t total,
+		   unsigned most, size_t align, size_t *from, size_t *to)
+{
+	size_t a = 0, b = size;
+
+	while (a < b && n[a] * (uint64_t)RARE < total)
+		a++;
+	while (b > a && n[b - 1] * (uint64_t)RARE < total)
+		b--;
+	if (a == b) {		/* all rare: around the most frequent */
+		for (size_t s = 0; s < size; s++)
+			if (n[s] > n[a < size ? a : 0] || a >= size)
+				a = s;
+		b = a + 1;
+	}
+	a -= a % align;
+	while (b - a > most) {
+		uint64_t low = 0, high = 0;
+
+		for (size_t s = 0; s < align; s++) {
+			low += n[a + s];
+			high += n[b - 1 - s];
+		}
+		if (low <= high)
+			a += align;
+		else
+			b -= align;
+	}
+	*from = a;
+	*to = b;
+}
+
+/* Where σ is, in octaves from the first symbol: a Gaussian's mean is 0.798 σ. */
+static unsigned depth_of(const struct codes_plan *p, const struct histogram *h,
+			 size_t from)
+{
+	unsigned per_octave = 1u << p->octave;
+	float sum = 0, n = 0, log;
+
+	for (unsigned i = 0; i < TABLE_PHASES; i++)
+		for (unsigned t = 0; t < p->n; t++) {
+			uint32_t c = h->n[i * h->size + from + t];
+			float x = f32_from_bits((127 + (t >> p->octave) -
+						 p->octave) << 23) *
+				  ((float)(per_octave + t % per_octave) + 0.5f);
+
+			/* 2^(−i/4) */
+			static const float down[TABLE_PHASES] = {
+				1.0f, 0.8408964f, 0.7071068f, 0.5946036f,
+			};
+			sum += (float)c * x * down[i];
+			n += (float)c;
+		}
+	if (n == 0)
+		return 0;
+	log = log2_approx(1.2533141f * sum / n) + 0.5f;
+	return log < 0 ? 0 : log < TABLE_MAX_DEPTH ? (unsigned)log
+						   : TABLE_MAX_DEPTH;
+}
+
+/* Bits that all numbers take when the low `raw` more of h's are raw. */
+static float price(const struct histogram *h, unsigned more, size_t total,
+		   uint32_t *folded)
+{
+	size_t size = (h->size + ((size_t)1 << more) - 1) >> more, from, to;
+	float bits = (float)more * (float)total, inside = 0;
+
+	memset(folded, 0, size * sizeof(*folded));
+	for (size_t s = 0; s < h->size; s++)
+		folded[s >> more] += h->all[s];
+	window(folded, size, total, TABLE_MAX_SYMBOLS, 1, &from, &to);
+	for (size_t s = from; s < to; s++)
+		if (folded[s]) {
+			inside += (float)folded[s];
+			bits += (float)folded[s] *
+				(log2_approx((float)total) -
+				 log2_approx((float)folded[s]));
+		}
+	/* A table's number; an escape: itself, its place in the list. */
+	bits += 7.0f * (float)(to - from);
+	bits += ((float)total - inside) *
+		(log2_approx((float)total / ((float)total - inside + 1)) +
+		 log2_approx((float)size + 1));
+	return bits;
+}
+
+/* Raw bits of numbers that have no exponent. */
+static enum hvqz_ret choose_raw(struct codes_plan *p, const struct numbers *v,
+				struct histogram *h, struct hvqz_err *err)
+{
+	uint32_t *folded;
+	float best = 0;
+	unsigned best_more = 0;
+
+	p->octave = 0;
+	p->raw = p->bits > HIST_BITS ? p->bits - HIST_BITS : 0;
+	TRY(count(p, v, h, err));
+	folded = malloc((h->size + 1) * sizeof(*folded));
+	if (!folded)
+		return hvqz_nomem(err, h->size * sizeof(*folded),
+				  "a histogram");
+	for (unsigned more = 0; more + p->raw < p->bits; more++) {
+		float bits = price(h, more, v->n, folded);
+
+		if (!more || bits < best) {
+			best = bits;
+			best_more = more;
+		}
+	}
+	free(folded);
+	if (!best_more)
+		return HVQZ_OK;
+	p->raw += best_more;
+	free(h->n);
+	return count(p, v, h, err);
+}
+
+/* ---- symbols ---- */
+
+struct coded {
+	uint16_t *key;		/* [n]: phase · 256 + symbol */
+	uint32_t *escape;
+	size_t n_escapes;
+};
+
+/* Keys and escapes of all numbers, and their raw bits to fields. */
+static void cut(const struct codes_plan *p, const struct numbers *v,
+		struct coded *k, uint8_t *fields)
+{
+	unsigned width = p->raw + p->sign, held = 0;
+	uint32_t low = ((uint32_t)1 << p->raw) - 1, x[PLANES_BLOCK];
+	uint32_t mask = (uint32_t)(((uint64_t)1 << p->bits) - 1);
+	uint8_t class[PLANES_BLOCK] = {0};
+	bool classes = v->classes || v->class;
+	int32_t first[CLASS_MAX + 1];
+	uint64_t acc = 0;
+
+	for (unsigned i = 0; i <= CLASS_MAX; i++)
+		first[i] = codes_first(p, i);
+	for (size_t i = 0; i < v->n; i += PLANES_BLOCK) {
+		size_t m = v->n - i < PLANES_BLOCK ? v->n - i : PLANES_BLOCK;
+
+		numbers_get(v, i, m, x, class);
+		for (size_t j = 0; j < m; j++) {
+			unsigned c = classes ? class[j] : 0;
+			uint32_t s = (x[j] & mask) >> p->raw;
+			uint32_t t = s - (uint32_t)first[c];
+
+			if (t >= p->n) {
+				k->escape[k->n_escapes++] =
+					(int64_t)s < first[c]
+						? 2 * ((uint32_t)first[c] - 1 -
+						       s) + 1
+						: 2 * (t - p->n);
+				t = p->n;
+			}
+			k->key[i + j] = (uint16_t)(codes_phase(c) << 8 | t);
+		}
+		if (!width)
+			continue;
+		for (size_t j = 0; j < m; j++) {
+			acc |= (uint64_t)((x[j] & low) |
+					  (uint32_t)((uint64_t)x[j] >>
+						     p->bits) << p->raw)
+			       << held;
+			held += width;
+			if (held >= 32) {
+				put_le32(fields, (uint32_t)acc);
+				fields += 4;
+				acc >>= 32;
+				held -= 32;
+			}
+		}
+	}
+	for (; held; held -= held < 8 ? held : 8, acc >>= 8)
+		*fields++ = (uint8_t)acc;
+}
+
+static enum hvqz_ret put_streams(struct codes_plan *p,
+				 const struct table_counts *counts,
+				 const struct numbers *v, size_t n_escapes,
+				 struct buf *out, struct hvqz_err *err)
+{
+	struct lanes_sym syms[TABLE_PHASES * LANES_SYMBOLS];
+	uint64_t n_bytes = ((uint64_t)v->n * (p->raw + p->sign) + 7) / 8;
+	struct coded k = {0};
+	uint8_t *fields = NULL;
+	enum hvqz_ret ret;
+
+	buf_u8(out, (uint8_t)p->raw);
+	buf_u8(out, (uint8_t)p->octave);
+	varint_put(out, zigzag(p->first));
+	buf_u8(out, (uint8_t)p->n);
+	varint_put(out, (uint32_t)n_escapes);
+	TRY(table_put(p, counts, n_escapes, v->n, out, err));
+	for (unsigned i = 0; i < TABLE_PHASES; i++)
+		if (p->used >> i & 1)
+			lanes_fill_syms(p->freq[i], p->n + 1,
+					syms + i * LANES_SYMBOLS);
+	k.key = malloc(v->n * sizeof(*k.key));
+	k.escape = malloc((n_escapes + 1) * sizeof(*k.escape));
+	fields = malloc(n_bytes + 1);
+	if (!k.key || !k.escape || !fields) {
+		ret = hvqz_nomem(err, v->n * 2 + n_escapes * 4 + n_bytes,
+				 "symbols");
+		goto out;
+	}
+	cut(p, v, &k, fields);
+	TRY_OUT(intcode_put(k.escape, k.n_escapes, out, err));
+	TRY_OUT(lanes_encode(syms, k.key, v->n, out, err));
+	buf_put(out, fields, n_bytes);
+	ret = buf_ok(out, err);
+out:
+	free(k.key);
+	free(k.escape);
+	free(fields);
+	return ret;
+}
+
+enum hvqz_ret codes_put(struct codes_plan *p, const struct numbers *v,
+			bool *fits, struct buf *out, struct hvqz_err *err)
+{
+	struct table_counts *counts = calloc(1, sizeof(*counts));
+	struct histogram h = {0};
+	bool present[CLASS_MAX + 1] = {true};
+	size_t from, to, n_escapes = v->n;
+	enum hvqz_ret ret;
+
+	*fits = false;
+	if (!counts)
+		return hvqz_nomem(err, sizeof(*counts), "counts");
+	if (p->family)
+		TRY_OUT(count(p, v, &h, err));
+	else
+		TRY_OUT(choose_raw(p, v, &h, err));
+	window(h.all, h.size, v->n, p->family ? TABLE_MAX_SYMBOLS - 15
+					      : TABLE_MAX_SYMBOLS,
+	       p->family ? (size_t)1 << p->octave : 1, &from, &to);
+	p->first = (int32_t)((int64_t)from - (int64_t)h.zero);
+	p->n = (unsigned)(to - from);
+	p->used = 0;
+	for (unsigned i = 0; i < TABLE_PHASES; i++) {
+		const uint32_t *n = h.n + i * h.size;
+		uint32_t phase = 0, in = 0;
+
+		for (size_t s = 0; s < h.size; s++)
+			phase += n[s];
+		for (size_t t = 0; t < p->n; t++)
+			in += counts->n[i][t] = n[from + t];
+		counts->n[i][p->n] = phase - in;
+		n_escapes -= in;
+	}
+	if (v->classes)
+		classes_present(v->classes, present);
+	for (unsigned k = 0; k <= CLASS_MAX; k++)
+		p->used |= (uint8_t)(present[k] << codes_phase(k));
+	if (p->family)
+		p->depth = depth_of(p, &h, from);
+	*fits = n_escapes <= v->n / 4;
+	ret = HVQZ_OK;
+	if (*fits)
+		ret = put_streams(p, counts, v, n_escapes, out, err);
+out:
+	free(h.n);
+	free(counts);
+	return ret;
+}

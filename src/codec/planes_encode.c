@@ -1,0 +1,450 @@
+/*
+ * planes_encode.c - codec 1's encoder: what the slab's bytes are.
+ *
+ * In this order: few values? A narrower dtype in disguise? Zeros to tell
+ * apart? Then scales, and codes; and where repeats are likely, bytes for zstd.
+ */
+#include "codec/planes.h"
+
+#include <stdlib.h>
+#include <zstd.h>
+
+enum { PALETTE = 256, HASH = 1024 };
+
+void numbers_get(const struct numbers *v, size_t i, size_t n, uint32_t *x,
+		 uint8_t *class)
+{
+	unsigned drop;
+
+	if (v->class && class)
+		memcpy(class, v->class + i, n);
+	else if (v->classes && class)
+		classes_get(v->classes, i, n, class);
+	if (v->x) {
+		memcpy(x, v->x + i, n * sizeof(*x));
+		return;
+	}
+	front_load(v->front, v->raw, i, n, x);
+	drop = v->front->drop;
+	for (size_t j = 0; drop && j < n; j++)
+		x[j] >>= drop;
+}
+
+/* ---- few values ---- */
+
+struct palette {
+	uint64_t value[PALETTE];
+	unsigned n;
+	uint16_t slot[HASH];	/* index + 1, or 0 */
+};
+
+static uint64_t unit_at(const uint8_t *raw, unsigned unit)
+{
+	uint64_t v = 0;
+
+	memcpy(&v, raw, unit);	/* only ever compared and copied back */
+	return v;
+}
+
+/* The value's index, taking it in if it is new; PALETTE when full. */
+static unsigned palette_index(struct palette *p, uint64_t v)
+{
+	unsigned h = (unsigned)((v * 0x9e3779b97f4a7c15u) >> 54);
+
+	for (; p->slot[h]; h = (h + 1) % HASH)
+		if (p->value[p->slot[h] - 1] == v)
+			return p->slot[h] - 1u;
+	if (p->n == PALETTE)
+		return PALETTE;
+	p->value[p->n++] = v;
+	p->slot[h] = (uint16_t)p->n;
+	return p->n - 1;
+}
+
+/* Append the slab as indices of its values, if they are few enough. */
+static enum hvqz_ret put_palette(const uint8_t *raw, size_t n, unsigned unit,
+				 int effort, struct buf *out, bool *done,
+				 struct hvqz_err *err)
+{
+	struct palette p = {.n = 0};
+	uint8_t *index = NULL;
+	enum hvqz_ret ret;
+
+	*done = false;
+	for (size_t i = 0; i < n; i++)
+		if (palette_index(&p, unit_at(raw + i * unit, unit)) ==
+		    PALETTE)
+			return HVQZ_OK;
+	/* Bytes are indices already, unless they are all the same. */
+	if ((unit == 1 && p.n > 1) || p.n * 4 > n + 3)
+		return HVQZ_OK;
+	index = malloc(n);
+	if (!index)
+		return hvqz_nomem(err, n, "indices of values");
+	for (size_t i = 0; i < n; i++)
+		index[i] = (uint8_t)palette_index(&p, unit_at(raw + i * unit,
+							      unit));
+	buf_u8(out, PLANES_PALETTE);
+	buf_u8(out, (uint8_t)(p.n - 1));
+	for (unsigned i = 0; i < p.n; i++)
+		buf_put(out, &p.value[i], unit);
+	ret = bytes_put(index, n, effort, out, err);
+	*done = true;
+	free(index);
+	return ret;
+}
+
+/* ---- what numbers they are ---- */
+
+/* Does float_convert take all n units to `held`? */
+static bool holds(const uint8_t *raw, size_t n, enum dtype d, enum dtype held)
+{
+	struct float_format from = float_format(d), to = float_format(held);
+	unsigned unit = front_of(d, d).unit;
+	uint64_t v;
+
+	for (size_t i = 0; i < n; i++) {
+		const uint8_t *p = raw + i * unit;
+		uint64_t u = unit == 2   ? get_le16(p)
+			     : unit == 4 ? get_le32(p)
+					 : get_le64(p);
+
+		if (!float_convert(u, from, to, &v))
+			return false;
+	}
+	return true;
+}
+
+static enum dtype narrowest(const uint8_t *raw, size_t n, enum dtype d)
+{
+	static const enum dtype held[] = {DTYPE_BF16, DTYPE_F16, DTYPE_F32};
+
+	for (size_t i = 0; i < sizeof(held) / sizeof(held[0]); i++)
+		if (held[i] != d && front_may_hold(d, held[i]) &&
+		    holds(raw, n, d, held[i]))
+			return held[i];
+	return d;
+}
+
+/* The least of n integers, as the dtype orders them, and whether 32 bits do. */
+static bool integer_base(const uint8_t *raw, size_t n, enum dtype d,
+			 unsigned unit, uint64_t *base)
+{
+	bool sign = d == DTYPE_I8 || d == DTYPE_I16 || d == DTYPE_I32 ||
+		    d == DTYPE_I64;
+	/* Flipping the sign bit makes signed order unsigned. */
+	uint64_t flip = sign ? (uint64_t)1 << (8 * unit - 1) : 0;
+	uint64_t least = UINT64_MAX, most = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const uint8_t *p = raw + i * unit;
+		uint64_t u = unit == 1   ? *p
+			     : unit == 2 ? get_le16(p)
+			     : unit == 4 ? get_le32(p)
+					 : get_le64(p);
+
+		u ^= flip;
+		least = u < least ? u : least;
+		most = u > most ? u : most;
+	}
+	*base = least ^ flip;
+	return most - least <= UINT32_MAX;
+}
+
+struct plan {
+	struct front front;
+	bool plus;		/* no sign bit set */
+	size_t n, n_zeros;
+};
+
+/* What all numbers have in common: low zeros, no signs; how many are 0. */
+static void survey(struct plan *p, const uint8_t *raw)
+{
+	uint32_t any = 0, x[PLANES_BLOCK];
+
+	p->n_zeros = 0;
+	for (size_t i = 0; i < p->n; i += PLANES_BLOCK) {
+		size_t m = p->n - i < PLANES_BLOCK ? p->n - i : PLANES_BLOCK;
+		uint32_t zeros = 0;
+
+		front_load(&p->front, raw, i, m, x);
+		for (size_t j = 0; j < m; j++) {
+			any |= x[j];
+			zeros += !x[j];
+		}
+		p->n_zeros += zeros;
+	}
+	p->plus = !p->front.is_float || !(any >> (p->front.bits - 1));
+	while (any && !(any >> p->front.drop & 1))
+		p->front.drop++;
+	if (p->front.drop > p->front.bits - 2)
+		p->front.drop = p->front.bits - 2;
+	/* The exponent is coded, its zeros too. */
+	if (p->front.is_float) {
+		unsigned m = float_format(p->front.held).mantissa -
+			     8 * p->front.tail;
+
+		p->front.drop = p->front.drop < m ? p->front.drop : m;
+	}
+}
+
+/* ---- writing ---- */
+
+/* The numbers that are not 0, with their classes, and the mask of them. */
+struct sparse_numbers {
+	uint32_t *x;
+	uint8_t *class, *mask;
+	size_t n;
+};
+
+static void sparse_free(struct sparse_numbers *s)
+{
+	free(s->x);
+	free(s->class);
+	free(s->mask);
+}
+
+static enum hvqz_ret sparse_make(struct sparse_numbers *s,
+				 const struct numbers *v, size_t n_zeros,
+				 struct hvqz_err *err)
+{
+	size_t n = v->n - n_zeros;
+
+	s->x = malloc((n + 1) * sizeof(*s->x));
+	s->class = malloc(n + 1);
+	s->mask = calloc((v->n + 7) / 8, 1);
+	if (!s->x || !s->class || !s->mask)
+		return hvqz_nomem(err, n * 5 + v->n / 8, "sparse numbers");
+	for (size_t i = 0; i < v->n; i += PLANES_BLOCK) {
+		size_t m = v->n - i < PLANES_BLOCK ? v->n - i : PLANES_BLOCK;
+		uint8_t class[PLANES_BLOCK] = {0};
+		uint32_t x[PLANES_BLOCK];
+
+		numbers_get(v, i, m, x, class);
+		for (size_t j = 0; j < m; j++) {
+			if (!x[j])
+				continue;
+			s->x[s->n] = x[j];
+			s->class[s->n++] = class[j];
+			s->mask[(i + j) / 8] |= (uint8_t)(1u << (i + j) % 8);
+		}
+	}
+	return HVQZ_OK;
+}
+
+/* Codes of v, with this many symbols an octave. */
+static enum hvqz_ret put_codes(const struct plan *p, const struct numbers *v,
+			       unsigned octave, bool *fits, struct buf *out,
+			       struct hvqz_err *err)
+{
+	const struct front *f = &p->front;
+	unsigned m = float_format(f->held).mantissa - 8 * f->tail - f->drop;
+	struct codes_plan plan = {
+		.bits = f->bits - f->drop - f->is_float,
+		.sign = f->is_float && !p->plus,
+		.family = f->is_float,
+	};
+
+	if (f->is_float) {
+		plan.octave = octave < m ? octave : m;
+		plan.raw = m - plan.octave;
+		/* The family's octaves are of 4 symbols at least. */
+		plan.family = plan.octave >= 2;
+	}
+	return codes_put(&plan, v, fits, out, err);
+}
+
+/* The shortest of some; all of them when the effort is high. */
+static enum hvqz_ret put_best_codes(const struct plan *p,
+				    const struct numbers *v, int effort,
+				    bool *fits, struct buf *out,
+				    struct hvqz_err *err)
+{
+	struct buf trial = {0};
+	size_t before = out->len;
+	unsigned usual = effort > 1 && v->n >= 1 << 13 ? 3 : 2;
+	enum hvqz_ret ret;
+
+	TRY(put_codes(p, v, usual, fits, out, err));
+	if (effort < 8 || !p->front.is_float)
+		return HVQZ_OK;
+	for (unsigned octave = 2; octave <= 4; octave++) {
+		bool also;
+
+		if (octave == usual)
+			continue;
+		buf_clear(&trial);
+		TRY_OUT(put_codes(p, v, octave, &also, &trial, err));
+		if (!also || (*fits && trial.len >= out->len - before))
+			continue;
+		out->len = before;
+		buf_put(out, trial.p, trial.len);
+		*fits = true;
+	}
+	ret = buf_ok(out, err);
+out:
+	buf_free(&trial);
+	return ret;
+}
+
+static enum hvqz_ret put_tail(const struct numbers *v, int effort,
+			      struct buf *out, struct hvqz_err *err)
+{
+	uint8_t *tail = malloc(4 * v->n);
+	enum hvqz_ret ret;
+
+	if (!tail)
+		return hvqz_nomem(err, 4 * v->n, "low halves");
+	for (size_t i = 0; i < v->n; i++)
+		memcpy(tail + 4 * i, v->raw + i * v->front->unit, 4);
+	ret = bytes_put(tail, 4 * v->n, effort, out, err);
+	free(tail);
+	return ret;
+}
+
+static enum hvqz_ret put_numbers(const struct plan *p, const uint8_t *raw,
+				 size_t width, int effort, struct buf *out,
+				 bool *fits, struct hvqz_err *err)
+{
+	struct numbers v = {.front = &p->front, .raw = raw, .n = p->n};
+	struct sparse_numbers sparse = {0};
+	struct classes classes = {0};
+	bool mask = p->n_zeros > p->n / 16;
+	enum hvqz_ret ret;
+
+	if (p->front.is_float)
+		TRY_OUT(scale_classes(&v, width, effort, &classes, err));
+	if (classes.width)
+		v.classes = &classes;
+	buf_u8(out, PLANES_NUMBERS);
+	buf_u8(out, (uint8_t)p->front.held);
+	buf_u8(out, (uint8_t)((mask ? NUMBERS_MASK : 0) |
+			      (p->plus && p->front.is_float ? NUMBERS_PLUS
+							    : 0) |
+			      (classes.width ? NUMBERS_CLASSES : 0)));
+	buf_u8(out, (uint8_t)p->front.drop);
+	if (!p->front.is_float)
+		buf_u64(out, p->front.base);
+	if (p->front.tail)
+		TRY_OUT(put_tail(&v, effort, out, err));
+	if (mask) {
+		TRY_OUT(sparse_make(&sparse, &v, p->n_zeros, err));
+		TRY_OUT(bytes_put(sparse.mask, (p->n + 7) / 8, effort, out,
+				  err));
+		v.x = sparse.x;
+		v.class = classes.width ? sparse.class : NULL;
+		v.n = sparse.n;
+	}
+	if (classes.width)
+		TRY_OUT(classes_put(&classes, out, err));
+	*fits = true;
+	if (v.n)
+		TRY_OUT(put_best_codes(p, &v, effort, fits, out, err));
+	ret = buf_ok(out, err);
+out:
+	classes_free(&classes);
+	sparse_free(&sparse);
+	return ret;
+}
+
+static enum hvqz_ret put_bytes(const uint8_t *raw, size_t n, unsigned unit,
+			       int effort, struct buf *out,
+			       struct hvqz_err *err)
+{
+	uint8_t *plane = malloc(n);
+	enum hvqz_ret ret = HVQZ_OK;
+
+	if (!plane)
+		return hvqz_nomem(err, n, "a byte plane");
+	buf_u8(out, PLANES_BYTES);
+	for (unsigned p = 0; p < unit; p++) {
+		for (size_t i = 0; i < n; i++)
+			plane[i] = raw[i * unit + p];
+		TRY_OUT(bytes_put(plane, n, effort, out, err));
+	}
+	ret = buf_ok(out, err);
+out:
+	free(plane);
+	return ret;
+}
+
+/* Might zstd find repeats that make less of the slab than `most` bytes? */
+static bool repeats(const uint8_t *raw, size_t n, unsigned unit, size_t most,
+		    int effort)
+{
+	static const size_t sample = 64 << 10;
+	size_t m = n * unit < sample ? n * unit : sample, len;
+	size_t from = (n * unit - m) / 2 / unit * unit;
+	size_t bound = ZSTD_compressBound(m);
+	uint8_t *to = malloc(bound);
+
+	if (!to)
+		return false;
+	len = ZSTD_compress(to, bound, raw + from, m, effort > 5 ? 6 : 1);
+	free(to);
+	return !ZSTD_isError(len) &&
+	       (double)len / (double)m <
+		       (effort > 7 ? 1.1 : 1.0) * (double)most /
+			       (double)(n * unit);
+}
+
+/* The row a number has: its matrix's, or for a flat list a made-up one. */
+static size_t row_width(const struct slab *slab, size_t n)
+{
+	if (slab->n_rows == 1 || slab->n_cols < 8 || n % slab->n_rows)
+		return n < 1024 ? n : 512;
+	return n / slab->n_rows;
+}
+
+enum hvqz_ret planes_encode(const struct codec_env *env,
+			    const struct slab *slab,
+			    const struct codec_settings *set,
+			    const struct sens *sens, const uint8_t *raw,
+			    struct buf *out, struct codec_stats *stats,
+			    bool *declined, struct hvqz_err *err)
+{
+	unsigned unit = front_of(slab->dtype, slab->dtype).unit;
+	struct plan p = {.n = slab->raw_len / unit};
+	int effort = set->effort < 1 ? 1 : set->effort > 9 ? 9 : set->effort;
+	size_t before = out->len, len;
+	struct buf other = {0};
+	bool done, fits = false;
+	enum hvqz_ret ret;
+
+	(void)env;
+	(void)sens;
+	(void)stats;
+	TRY(put_palette(raw, p.n, unit, effort, out, &done, err));
+	*declined = done && out->len - before >= slab->raw_len;
+	if (done)
+		return HVQZ_OK;
+	p.front = front_of(slab->dtype, narrowest(raw, p.n, slab->dtype));
+	fits = p.front.is_float || integer_base(raw, p.n, slab->dtype, unit,
+						&p.front.base);
+	if (fits) {
+		survey(&p, raw);
+		TRY(put_numbers(&p, raw, row_width(slab, p.n), effort, out,
+				&fits, err));
+	}
+	len = fits ? out->len - before : slab->raw_len;
+	if (!fits || unit == 1 || repeats(raw, p.n, unit, len, effort)) {
+		TRY_OUT(put_bytes(raw, p.n, unit, effort, &other, err));
+		if (!fits || other.len < len) {
+			out->len = before;
+			buf_put(out, other.p, other.len);
+		}
+	}
+	ret = buf_ok(out, err);
+	*declined = out->len - before >= slab->raw_len;
+out:
+	buf_free(&other);
+	return ret;
+}
+
+uint64_t planes_encode_memory(const struct slab *slab,
+			      const struct codec_settings *set)
+{
+	/* zstd's context; codes twice, keys, words; sparse numbers. */
+	return ((uint64_t)(set->effort > 7 ? 96 : 16) << 20) +
+	       10 * (uint64_t)slab->raw_len;
+}

@@ -1,0 +1,249 @@
+/*
+ * planes_front.c - units of a slab as numbers of 32 bits, and back.
+ *
+ * A unit is an element, half of a C64, or a byte of elements that are smaller.
+ * A number has its sign on top when it is floating-point.
+ */
+#include "codec/planes.h"
+
+#include <assert.h>
+
+struct float_format float_format(enum dtype d)
+{
+	switch (d) {
+	case DTYPE_F16:
+		return (struct float_format){5, 10};
+	case DTYPE_BF16:
+		return (struct float_format){8, 7};
+	case DTYPE_F32:
+	case DTYPE_C64:
+		return (struct float_format){8, 23};
+	case DTYPE_F64:
+		return (struct float_format){11, 52};
+	case DTYPE_F8_E4M3:
+	case DTYPE_F8_E4M3FNUZ:
+		return (struct float_format){4, 3};
+	case DTYPE_F8_E5M2:
+	case DTYPE_F8_E5M2FNUZ:
+		return (struct float_format){5, 2};
+	default:
+		return (struct float_format){0, 0};
+	}
+}
+
+bool float_convert(uint64_t u, struct float_format from,
+		   struct float_format to, uint64_t *v)
+{
+	unsigned m_from = from.mantissa, m_to = to.mantissa;
+	uint64_t sign = u >> (from.exponent + m_from);
+	uint64_t top = ((uint64_t)1 << from.exponent) - 1;
+	int32_t bias = 1 << (from.exponent - 1), e;
+	uint64_t m = u & (((uint64_t)1 << m_from) - 1);
+
+	e = (int32_t)(u >> m_from & top);
+	*v = sign << (to.exponent + m_to);
+	if (e == (int32_t)top) {
+		*v |= (((uint64_t)1 << to.exponent) - 1) << m_to;
+		e = 1;
+	} else if (!e && !m) {
+		return true;
+	} else {
+		int32_t to_bias = 1 << (to.exponent - 1);
+
+		/* A leading one above m, and the exponent that goes with it. */
+		if (e)
+			m |= (uint64_t)1 << m_from;
+		else
+			e = 1;
+		while (!(m >> m_from)) {
+			m <<= 1;
+			e--;
+		}
+		e += to_bias - bias;
+		if (e >= 2 * to_bias - 1)
+			return false;
+		if (e > 0) {
+			m ^= (uint64_t)1 << m_from;
+			*v |= (uint64_t)e << m_to;
+		} else {
+			/* A subnormal: no leading one, the exponent is 1's. */
+			if (1 - e > (int32_t)m_from ||
+			    m & (((uint64_t)1 << (1 - e)) - 1))
+				return false;
+			m >>= 1 - e;
+		}
+	}
+	if (m_to >= m_from) {
+		*v |= m << (m_to - m_from);
+		return true;
+	}
+	*v |= m >> (m_from - m_to);
+	return !(m & (((uint64_t)1 << (m_from - m_to)) - 1));
+}
+
+bool front_may_hold(enum dtype d, enum dtype held)
+{
+	if (d == held)
+		return true;
+	switch (d) {
+	case DTYPE_F16:
+		return held == DTYPE_BF16;
+	case DTYPE_F32:
+	case DTYPE_C64:
+		return held == DTYPE_F16 || held == DTYPE_BF16;
+	case DTYPE_F64:
+		return held == DTYPE_F16 || held == DTYPE_BF16 ||
+		       held == DTYPE_F32;
+	default:
+		return false;
+	}
+}
+
+static unsigned unit_bytes(enum dtype d)
+{
+	unsigned bits = d == DTYPE_C64 ? 32 : dtype_bits(d);
+
+	return bits < 8 ? 1 : bits / 8;
+}
+
+struct front front_of(enum dtype d, enum dtype held)
+{
+	struct front f = {
+		.dtype = d,
+		.held = held,
+		.unit = unit_bytes(d),
+		.is_float = float_format(d).exponent != 0,
+	};
+
+	f.bits = 8 * unit_bytes(held);
+	if (f.is_float && f.bits == 64)
+		f.tail = 4;
+	if (f.bits > 32)
+		f.bits = 32;
+	return f;
+}
+
+static inline uint64_t get_unit(const uint8_t *p, unsigned unit)
+{
+	switch (unit) {
+	case 1:
+		return *p;
+	case 2:
+		return get_le16(p);
+	case 4:
+		return get_le32(p);
+	default:
+		return get_le64(p);
+	}
+}
+
+static inline void put_unit(uint8_t *p, unsigned unit, uint64_t v)
+{
+	switch (unit) {
+	case 1:
+		*p = (uint8_t)v;
+		break;
+	case 2:
+		put_le16(p, (uint16_t)v);
+		break;
+	case 4:
+		put_le32(p, (uint32_t)v);
+		break;
+	default:
+		put_le64(p, v);
+	}
+}
+
+/* One width at a time: the compiler makes a loop of each. */
+static inline void load(const struct front *f, const uint8_t *raw,
+			unsigned unit, size_t n, uint32_t *x)
+{
+	uint64_t base = f->base;
+	unsigned shift = 8 * f->tail;
+	uint32_t mask = (uint32_t)(((uint64_t)1 << f->bits) - 1);
+
+	for (size_t j = 0; j < n; j++)
+		x[j] = (uint32_t)((get_unit(raw + j * unit, unit) - base) >>
+				  shift) & mask;
+}
+
+static inline void load_held(const uint8_t *raw, unsigned unit, size_t n,
+			     struct float_format from, struct float_format to,
+			     uint32_t *x)
+{
+	for (size_t j = 0; j < n; j++) {
+		uint64_t v;
+
+		float_convert(get_unit(raw + j * unit, unit), from, to, &v);
+		x[j] = (uint32_t)v;
+	}
+}
+
+void front_load(const struct front *f, const uint8_t *raw, size_t i, size_t n,
+		uint32_t *x)
+{
+	raw += i * f->unit;
+	if (f->is_float && f->held != f->dtype)
+		load_held(raw, f->unit, n, float_format(f->dtype),
+			  float_format(f->held), x);
+	else if (f->is_float && f->unit == 2)
+		for (size_t j = 0; j < n; j++)
+			x[j] = get_le16(raw + 2 * j);
+	else if (f->unit == 1)
+		load(f, raw, 1, n, x);
+	else if (f->unit == 2)
+		load(f, raw, 2, n, x);
+	else if (f->unit == 4)
+		load(f, raw, 4, n, x);
+	else
+		load(f, raw, 8, n, x);
+}
+
+/* The low bytes of a unit with a tail are set already. */
+static inline void store(const struct front *f, uint8_t *raw, unsigned unit,
+			 const uint32_t *x, size_t n)
+{
+	uint64_t base = f->base;
+
+	for (size_t j = 0; j < n; j++)
+		put_unit(raw + j * unit, unit, x[j] + base);
+}
+
+static bool store_held(const struct front *f, uint8_t *raw, const uint32_t *x,
+		       size_t n)
+{
+	struct float_format from = float_format(f->held);
+	struct float_format to = float_format(f->dtype);
+	bool fits = true;
+
+	for (size_t j = 0; j < n; j++) {
+		uint64_t v;
+
+		fits &= float_convert(x[j], from, to, &v);
+		put_unit(raw + j * f->unit, f->unit, v);
+	}
+	return fits;
+}
+
+bool front_store(const struct front *f, const uint32_t *x, size_t i, size_t n,
+		 uint8_t *raw)
+{
+	raw += i * f->unit;
+	if (f->is_float && f->held != f->dtype)
+		return store_held(f, raw, x, n);
+	if (f->tail)
+		for (size_t j = 0; j < n; j++)
+			put_le32(raw + j * f->unit + f->tail, x[j]);
+	else if (f->is_float && f->unit == 2)
+		for (size_t j = 0; j < n; j++)
+			put_le16(raw + 2 * j, (uint16_t)x[j]);
+	else if (f->unit == 1)
+		store(f, raw, 1, x, n);
+	else if (f->unit == 2)
+		store(f, raw, 2, x, n);
+	else if (f->unit == 4)
+		store(f, raw, 4, x, n);
+	else
+		store(f, raw, 8, x, n);
+	return true;
+}
