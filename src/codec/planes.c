@@ -102,7 +102,7 @@ static enum hvqz_ret take_all(struct reader *r, bool codes, uint8_t *raw,
 
 	for (size_t i = 0; i < r->n; i += PLANES_BLOCK) {
 		size_t m = r->n - i < PLANES_BLOCK ? r->n - i : PLANES_BLOCK;
-		uint8_t room[PLANES_BLOCK], *class = NULL;
+		uint8_t room[PLANES_BLOCK] = {0}, *class = NULL;
 		uint32_t x[PLANES_BLOCK];
 
 		if (r->classes.width) {
@@ -115,7 +115,7 @@ static enum hvqz_ret take_all(struct reader *r, bool codes, uint8_t *raw,
 			TRY(take_masked(r, i, m, class, x, err));
 		else
 			TRY(codes_take(&r->codes, class, m, x, err));
-		for (size_t j = 0; j < m; j++)
+		for (size_t j = 0; f->drop && j < m; j++)
 			x[j] <<= f->drop;
 		for (size_t j = 0; f->tail && j < m; j++)
 			memcpy(raw + (i + j) * f->unit, r->tail + 4 * (i + j),
@@ -172,14 +172,32 @@ out:
 
 /* ---- bytes, and few values ---- */
 
+/* Every unit right by a bit, as a number: its lowest becomes its highest. */
+static void turn_back(uint8_t *raw, size_t n, unsigned unit)
+{
+	for (; n--; raw += unit) {
+		uint8_t low = raw[0];
+
+		for (unsigned p = 0; p < unit; p++) {
+			uint8_t above = p + 1 < unit ? raw[p + 1] : low;
+
+			raw[p] = (uint8_t)(raw[p] >> 1 | above << 7);
+		}
+	}
+}
+
 static enum hvqz_ret get_bytes(const struct slab *slab, struct cursor *c,
 			       uint8_t *raw, struct hvqz_err *err)
 {
 	unsigned unit = front_of(slab->dtype, slab->dtype).unit;
 	size_t n = n_units(slab, unit);
-	uint8_t *plane = malloc(n);
+	uint8_t turned, *plane;
 	enum hvqz_ret ret = HVQZ_OK;
 
+	if (!cur_u8(c, &turned) || turned > 1)
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "byte planes that are neither turned nor not");
+	plane = malloc(n);
 	if (!plane)
 		return hvqz_nomem(err, n, "a byte plane");
 	for (unsigned p = 0; p < unit; p++) {
@@ -187,6 +205,8 @@ static enum hvqz_ret get_bytes(const struct slab *slab, struct cursor *c,
 		for (size_t i = 0; i < n; i++)
 			raw[i * unit + p] = plane[i];
 	}
+	if (turned)
+		turn_back(raw, n, unit);
 out:
 	free(plane);
 	return ret;

@@ -38,8 +38,15 @@ enum {
 	NUMBERS_FLAGS = 7,
 };
 
-/* Numbers are handled this many at a time. */
-enum { PLANES_BLOCK = 1024 };
+enum {
+	/* Numbers are handled this many at a time. */
+	PLANES_BLOCK = 1024,
+	/*
+	 * And in the inner loops this many: a constant, so that the compiler
+	 * makes vectors of them at any level of optimisation.
+	 */
+	PLANES_STEP = 16,
+};
 
 /* ---- front ---- */
 
@@ -183,7 +190,6 @@ struct codes_reader {
 	struct codes_plan plan;
 	uint32_t *slots;	/* [TABLE_PHASES][LANES_SLOTS], owned */
 	const uint32_t *table[CLASS_MAX + 1];	/* NULL: no such class */
-	int32_t first[CLASS_MAX + 1];
 	uint32_t *escape;	/* [n_escapes], owned */
 	size_t n_escapes, at_escape;
 	struct lanes_dec lanes;
@@ -195,7 +201,10 @@ struct codes_reader {
 enum hvqz_ret codes_open(struct codes_reader *r, struct cursor *c,
 			 unsigned bits, bool sign, size_t n,
 			 const bool *classes, struct hvqz_err *err);
-/* The next n ≤ PLANES_BLOCK numbers; class may be NULL: all 0. */
+/*
+ * The next n ≤ PLANES_BLOCK numbers to x[PLANES_BLOCK], all of which may be
+ * written. class[PLANES_BLOCK] may be NULL: all 0.
+ */
 enum hvqz_ret codes_take(struct codes_reader *r, const uint8_t *class,
 			 size_t n, uint32_t *x, struct hvqz_err *err);
 /* After the last: was all used up? */

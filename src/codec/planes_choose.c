@@ -203,59 +203,106 @@ struct coded {
 	uint16_t *key;		/* [n]: phase · 256 + symbol */
 	uint32_t *escape;
 	size_t n_escapes;
+	uint8_t *field;		/* where the next raw bits go; 8 bytes' slack */
+	uint64_t acc;		/* bits that wait for a whole byte … */
+	unsigned held;		/* … so many, below 8 */
 };
 
-/* Keys and escapes of all numbers, and their raw bits to fields. */
-static void cut(const struct codes_plan *p, const struct numbers *v,
-		struct coded *k, uint8_t *fields)
+/*
+ * A block's symbols in their windows, and the raw bits. Whole steps: what is
+ * behind n is room.
+ */
+static void split(const struct codes_plan *p, const uint32_t *restrict x,
+		  const uint8_t *restrict class, size_t n,
+		  uint32_t *restrict t, uint32_t *restrict raw)
 {
-	unsigned width = p->raw + p->sign, held = 0;
-	uint32_t low = ((uint32_t)1 << p->raw) - 1, x[PLANES_BLOCK];
+	unsigned shift = p->raw, octave = p->octave, up = p->bits - p->raw;
 	uint32_t mask = (uint32_t)(((uint64_t)1 << p->bits) - 1);
-	uint8_t class[PLANES_BLOCK] = {0};
-	bool classes = v->classes || v->class;
-	int32_t first[CLASS_MAX + 1];
-	uint64_t acc = 0;
+	uint32_t low = ((uint32_t)1 << shift) - 1, high = p->sign ? ~low : 0;
+	uint32_t first = (uint32_t)p->first;
 
-	for (unsigned i = 0; i <= CLASS_MAX; i++)
-		first[i] = codes_first(p, i);
+	for (size_t j = 0; j < n; j += PLANES_STEP)
+		for (unsigned k = 0; k < PLANES_STEP; k++)
+			t[j + k] = ((x[j + k] & mask) >> shift) - first -
+				   ((uint32_t)(class[j + k] >> 3) << octave);
+	/* The sign comes to stand on the low bits; up is below 32 if any. */
+	up &= 31;
+	for (size_t j = 0; j < n; j += PLANES_STEP)
+		for (unsigned k = 0; k < PLANES_STEP; k++)
+			raw[j + k] = (x[j + k] & low) |
+				     (x[j + k] >> up & high);
+}
+
+/* Keys of a block; escapes go to their list. */
+static void put_keys(const struct codes_plan *p, struct coded *k,
+		     const uint8_t *restrict class, size_t n,
+		     uint32_t *restrict t, uint16_t *restrict key)
+{
+	uint32_t top = p->n, over = 0;
+	size_t j = 0;
+
+	for (; j < n; j++)
+		over |= t[j] >= top;
+	for (j = 0; over && j < n; j++) {
+		uint32_t below = 0u - t[j];
+
+		if (t[j] < top)
+			continue;
+		/* Numbers are below 2^31 or have no window below them. */
+		k->escape[k->n_escapes++] = t[j] >> 31 && p->bits < 32
+						    ? 2 * (below - 1) + 1
+						    : 2 * (t[j] - top);
+		t[j] = top;
+	}
+	for (j = 0; j + PLANES_STEP <= n; j += PLANES_STEP)
+		for (unsigned i = 0; i < PLANES_STEP; i++)
+			key[j + i] = (uint16_t)((class[j + i] << 7 & 0x300) |
+						t[j + i]);
+	for (; j < n; j++)
+		key[j] = (uint16_t)((class[j] << 7 & 0x300) | t[j]);
+}
+
+static void put_fields(struct coded *k, const uint32_t *raw, size_t n,
+		       unsigned width)
+{
+	size_t j = 0;
+
+	for (; width <= 8 && !k->held && j + 8 <= n; j += 8) {
+		uint64_t eight = 0;
+
+		for (unsigned i = 0; i < 8; i++)
+			eight |= (uint64_t)raw[j + i] << i * width;
+		put_le64(k->field, eight);
+		k->field += width;
+	}
+	for (; j < n; j++) {
+		k->acc |= (uint64_t)raw[j] << k->held;
+		k->held += width;
+		put_le64(k->field, k->acc);
+		k->field += k->held >> 3;
+		k->acc >>= k->held & ~7u;
+		k->held &= 7;
+	}
+}
+
+/* Keys, escapes and raw bits of all numbers. */
+static void cut(const struct codes_plan *p, const struct numbers *v,
+		struct coded *k)
+{
+	bool classes = v->classes || v->class;
+	uint8_t class[PLANES_BLOCK] = {0};
+	uint32_t x[PLANES_BLOCK] = {0}, t[PLANES_BLOCK], raw[PLANES_BLOCK];
+
 	for (size_t i = 0; i < v->n; i += PLANES_BLOCK) {
 		size_t m = v->n - i < PLANES_BLOCK ? v->n - i : PLANES_BLOCK;
 
-		numbers_get(v, i, m, x, class);
-		for (size_t j = 0; j < m; j++) {
-			unsigned c = classes ? class[j] : 0;
-			uint32_t s = (x[j] & mask) >> p->raw;
-			uint32_t t = s - (uint32_t)first[c];
-
-			if (t >= p->n) {
-				k->escape[k->n_escapes++] =
-					(int64_t)s < first[c]
-						? 2 * ((uint32_t)first[c] - 1 -
-						       s) + 1
-						: 2 * (t - p->n);
-				t = p->n;
-			}
-			k->key[i + j] = (uint16_t)(codes_phase(c) << 8 | t);
-		}
-		if (!width)
-			continue;
-		for (size_t j = 0; j < m; j++) {
-			acc |= (uint64_t)((x[j] & low) |
-					  (uint32_t)((uint64_t)x[j] >>
-						     p->bits) << p->raw)
-			       << held;
-			held += width;
-			if (held >= 32) {
-				put_le32(fields, (uint32_t)acc);
-				fields += 4;
-				acc >>= 32;
-				held -= 32;
-			}
-		}
+		numbers_get(v, i, m, x, classes ? class : NULL);
+		split(p, x, class, m, t, raw);
+		put_keys(p, k, class, m, t, k->key + i);
+		if (p->raw + p->sign)
+			put_fields(k, raw, m, p->raw + p->sign);
 	}
-	for (; held; held -= held < 8 ? held : 8, acc >>= 8)
-		*fields++ = (uint8_t)acc;
+	put_le64(k->field, k->acc);
 }
 
 static enum hvqz_ret put_streams(struct codes_plan *p,
@@ -266,7 +313,7 @@ static enum hvqz_ret put_streams(struct codes_plan *p,
 	struct lanes_sym syms[TABLE_PHASES * LANES_SYMBOLS];
 	uint64_t n_bytes = ((uint64_t)v->n * (p->raw + p->sign) + 7) / 8;
 	struct coded k = {0};
-	uint8_t *fields = NULL;
+	uint8_t *fields = NULL;	/* put_fields writes 8 bytes at a time */
 	enum hvqz_ret ret;
 
 	buf_u8(out, (uint8_t)p->raw);
@@ -281,13 +328,14 @@ static enum hvqz_ret put_streams(struct codes_plan *p,
 					syms + i * LANES_SYMBOLS);
 	k.key = malloc(v->n * sizeof(*k.key));
 	k.escape = malloc((n_escapes + 1) * sizeof(*k.escape));
-	fields = malloc(n_bytes + 1);
+	fields = malloc(n_bytes + 16);
 	if (!k.key || !k.escape || !fields) {
 		ret = hvqz_nomem(err, v->n * 2 + n_escapes * 4 + n_bytes,
 				 "symbols");
 		goto out;
 	}
-	cut(p, v, &k, fields);
+	k.field = fields;
+	cut(p, v, &k);
 	TRY_OUT(intcode_put(k.escape, k.n_escapes, out, err));
 	TRY_OUT(lanes_encode(syms, k.key, v->n, out, err));
 	buf_put(out, fields, n_bytes);

@@ -25,6 +25,18 @@ void classes_free(struct classes *k)
 	*k = (struct classes){0};
 }
 
+static inline void add(const uint8_t *restrict col, uint8_t row, size_t n,
+		       uint8_t *restrict class)
+{
+	size_t j = 0;
+
+	for (; j + PLANES_STEP <= n; j += PLANES_STEP)
+		for (unsigned k = 0; k < PLANES_STEP; k++)
+			class[j + k] = (uint8_t)(col[j + k] + row);
+	for (; j < n; j++)
+		class[j] = (uint8_t)(col[j] + row);
+}
+
 void classes_get(const struct classes *k, size_t i, size_t n, uint8_t *class)
 {
 	size_t row = i / k->width, col = i % k->width;
@@ -32,8 +44,7 @@ void classes_get(const struct classes *k, size_t i, size_t n, uint8_t *class)
 	while (n) {
 		size_t m = k->width - col < n ? k->width - col : n;
 
-		for (size_t j = 0; j < m; j++)
-			class[j] = (uint8_t)(k->row[row] + k->col[col + j]);
+		add(k->col + col, k->row[row], m, class);
 		class += m;
 		n -= m;
 		row++;

@@ -75,7 +75,6 @@ static enum hvqz_ret make_tables(struct codes_reader *r, const bool *classes,
 			return hvqz_fail(err, HVQZ_DAMAGED,
 					 "class %u has no table", k);
 		r->table[k] = r->slots + phase * LANES_SLOTS;
-		r->first[k] = codes_first(p, k);
 	}
 	return HVQZ_OK;
 }
@@ -128,65 +127,115 @@ static bool set_escapes(struct codes_reader *r, const uint8_t *t, size_t n,
 	return true;
 }
 
-/* Put the raw bits below (and the sign above) the symbols in x. */
-static void add_fields(struct codes_reader *r, size_t n, uint32_t *x)
+/* The next n raw fields, each of width bits. */
+static void get_fields(struct codes_reader *r, unsigned width, size_t n,
+		       uint32_t *restrict v)
 {
-	unsigned raw = r->plan.raw, width = raw + r->plan.sign;
-	unsigned bits = r->plan.bits;
-	uint32_t low = ((uint32_t)1 << raw) - 1;
 	uint32_t mask = (uint32_t)(((uint64_t)1 << width) - 1);
 	uint64_t at = r->at_bit, left;
 	size_t i = 0;
 
-	if (!width)
-		return;
 	left = (uint64_t)(r->field_end - r->field);
-	for (; i < n && (at >> 3) + 8 <= left; i++, at += width) {
-		uint32_t v = (uint32_t)(get_le64(r->field + (at >> 3)) >>
-					(at & 7)) & mask;
+	/* Eight of up to 8 bits in one load, when they begin on a byte. */
+	for (; width <= 8 && !(at & 7) && i + 8 <= n && (at >> 3) + 8 <= left;
+	     i += 8, at += 8 * width) {
+		uint64_t eight = get_le64(r->field + (at >> 3));
 
-		x[i] = x[i] << raw | (v & low) |
-		       (uint32_t)((uint64_t)(v >> raw) << bits);
+		for (unsigned k = 0; k < 8; k++)
+			v[i + k] = (uint32_t)(eight >> k * width) & mask;
 	}
+	for (; i < n && (at >> 3) + 8 <= left; i++, at += width)
+		v[i] = (uint32_t)(get_le64(r->field + (at >> 3)) >> (at & 7)) &
+		       mask;
 	for (; i < n; i++, at += width) {
 		uint8_t last[8] = {0};
-		uint32_t v;
 
 		memcpy(last, r->field + (at >> 3), (size_t)(left - (at >> 3)));
-		v = (uint32_t)(get_le64(last) >> (at & 7)) & mask;
-		x[i] = x[i] << raw | (v & low) |
-		       (uint32_t)((uint64_t)(v >> raw) << bits);
+		v[i] = (uint32_t)(get_le64(last) >> (at & 7)) & mask;
 	}
 	r->at_bit = at;
+}
+
+/* Put the raw bits below and the sign above the symbols in x, of room. */
+static void add_fields(const struct codes_plan *p, const uint32_t *restrict v,
+		       size_t n, uint32_t *restrict x)
+{
+	unsigned raw = p->raw, up = p->bits - raw;
+	uint32_t low = ((uint32_t)1 << raw) - 1;
+
+	/* Without a sign there is nothing above the low bits. */
+	if (!p->sign) {
+		for (size_t i = 0; i < n; i++)
+			x[i] = x[i] << raw | v[i];
+		return;
+	}
+	/* The last step's rest is not read by anyone. */
+	for (size_t i = 0; i < n; i += PLANES_STEP)
+		for (unsigned k = 0; k < PLANES_STEP; k++)
+			x[i + k] = x[i + k] << raw | (v[i + k] & low) |
+				   (v[i + k] & ~low) << up;
+}
+
+/* Symbols from their places in the windows; in whole steps. */
+static void place(const struct codes_plan *p,
+		      const uint8_t *restrict class,
+		      const uint8_t *restrict t, size_t n, uint32_t *restrict x)
+{
+	uint32_t first = (uint32_t)p->first;
+	unsigned octave = p->octave;
+
+	if (class)
+		for (size_t i = 0; i < n; i += PLANES_STEP)
+			for (unsigned k = 0; k < PLANES_STEP; k++)
+				x[i + k] = first + t[i + k] +
+					   ((uint32_t)(class[i + k] >> 3)
+					    << octave);
+	else
+		for (size_t i = 0; i < n; i += PLANES_STEP)
+			for (unsigned k = 0; k < PLANES_STEP; k++)
+				x[i + k] = first + t[i + k];
+}
+
+/* All bits that are set in any of x. */
+static uint32_t any_bits(const uint32_t *x, size_t n)
+{
+	uint32_t any[PLANES_STEP] = {0}, all = 0;
+	size_t i = 0;
+
+	for (; i + PLANES_STEP <= n; i += PLANES_STEP)
+		for (unsigned k = 0; k < PLANES_STEP; k++)
+			any[k] |= x[i + k];
+	for (; i < n; i++)
+		all |= x[i];
+	for (unsigned k = 0; k < PLANES_STEP; k++)
+		all |= any[k];
+	return all;
 }
 
 enum hvqz_ret codes_take(struct codes_reader *r, const uint8_t *class,
 			 size_t n, uint32_t *x, struct hvqz_err *err)
 {
-	uint32_t over = 0, mask = (uint32_t)-((uint64_t)1 << (r->plan.bits -
-							      r->plan.raw));
-	uint8_t t[PLANES_BLOCK];
+	const struct codes_plan *p = &r->plan;
+	uint32_t mask = (uint32_t)-((uint64_t)1 << (p->bits - p->raw));
+	uint32_t fields[PLANES_BLOCK] = {0};
+	uint8_t t[PLANES_BLOCK] = {0};
 
 	if (!lanes_take(&r->lanes, r->table, class, t, n))
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "the symbols' rANS stream lacks words");
-	if (class)
-		for (size_t i = 0; i < n; i++)
-			x[i] = (uint32_t)r->first[class[i]] + t[i];
-	else
-		for (size_t i = 0; i < n; i++)
-			x[i] = (uint32_t)r->first[0] + t[i];
+	place(p, class, t, n, x);
 	if (!set_escapes(r, t, n, x))
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "more than the %zu escapes announced",
 				 r->n_escapes);
-	for (size_t i = 0; i < n; i++)
-		over |= x[i];
-	if (over & mask)
+	if (any_bits(x, n) & mask)
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "a symbol that needs more than %u bits",
-				 r->plan.bits - r->plan.raw);
-	add_fields(r, n, x);
+				 p->bits - p->raw);
+	if (p->raw + p->sign) {
+		get_fields(r, p->raw + p->sign, n, fields);
+		add_fields(p, fields, n, x);
+	}
 	return HVQZ_OK;
 }
 

@@ -6,10 +6,16 @@
  */
 #include "codec/planes.h"
 
+#include "base/log2.h"
+
 #include <stdlib.h>
 #include <zstd.h>
 
-enum { PALETTE = 256, HASH = 1024 };
+enum {
+	PALETTE = 256,
+	HASH = 1024,
+	PIECE = 32 << 10,	/* units in which repeats are looked for */
+};
 
 void numbers_get(const struct numbers *v, size_t i, size_t n, uint32_t *x,
 		 uint8_t *class)
@@ -347,8 +353,22 @@ out:
 	return ret;
 }
 
+/*
+ * n units as planes of bytes. Floats are turned left by a bit: the exponent is
+ * a byte then, or nearly, and the sign the mantissa's lowest bit.
+ */
+static void split_plane(const uint8_t *raw, size_t n, unsigned unit,
+			bool turned, unsigned plane, uint8_t *to)
+{
+	unsigned before = (plane + unit - 1) % unit;
+
+	for (size_t i = 0; i < n; i++, raw += unit)
+		to[i] = turned ? (uint8_t)(raw[plane] << 1 | raw[before] >> 7)
+			       : raw[plane];
+}
+
 static enum hvqz_ret put_bytes(const uint8_t *raw, size_t n, unsigned unit,
-			       int effort, struct buf *out,
+			       bool turned, int effort, struct buf *out,
 			       struct hvqz_err *err)
 {
 	uint8_t *plane = malloc(n);
@@ -357,9 +377,9 @@ static enum hvqz_ret put_bytes(const uint8_t *raw, size_t n, unsigned unit,
 	if (!plane)
 		return hvqz_nomem(err, n, "a byte plane");
 	buf_u8(out, PLANES_BYTES);
+	buf_u8(out, turned);
 	for (unsigned p = 0; p < unit; p++) {
-		for (size_t i = 0; i < n; i++)
-			plane[i] = raw[i * unit + p];
+		split_plane(raw, n, unit, turned, p, plane);
 		TRY_OUT(bytes_put(plane, n, effort, out, err));
 	}
 	ret = buf_ok(out, err);
@@ -368,24 +388,50 @@ out:
 	return ret;
 }
 
-/* Might zstd find repeats that make less of the slab than `most` bytes? */
-static bool repeats(const uint8_t *raw, size_t n, unsigned unit, size_t most,
-		    int effort)
+/* Bytes that a plane's histogram alone would make of it. */
+static double order0(const uint8_t *p, size_t n)
 {
-	static const size_t sample = 64 << 10;
-	size_t m = n * unit < sample ? n * unit : sample, len;
-	size_t from = (n * unit - m) / 2 / unit * unit;
-	size_t bound = ZSTD_compressBound(m);
-	uint8_t *to = malloc(bound);
+	uint32_t count[256] = {0};
+	double bits = 0;
 
-	if (!to)
-		return false;
-	len = ZSTD_compress(to, bound, raw + from, m, effort > 5 ? 6 : 1);
-	free(to);
-	return !ZSTD_isError(len) &&
-	       (double)len / (double)m <
-		       (effort > 7 ? 1.1 : 1.0) * (double)most /
-			       (double)(n * unit);
+	for (size_t i = 0; i < n; i++)
+		count[p[i]]++;
+	for (unsigned v = 0; v < 256; v++)
+		if (count[v])
+			bits += count[v] * (double)(log2_approx((float)n) -
+						    log2_approx((float)count[v]));
+	return bits / 8;
+}
+
+/*
+ * Are there repeats that zstd finds? Its bytes for the two top planes (of
+ * integers: the lowest) of a piece in the middle, against those of their
+ * histograms.
+ */
+static enum hvqz_ret repeats(const uint8_t *raw, size_t n, unsigned unit,
+			     bool turned, int effort, bool *yes,
+			     struct hvqz_err *err)
+{
+	size_t m = n < PIECE ? n : PIECE, bound = ZSTD_compressBound(m);
+	uint8_t *plane = malloc(m + bound);
+	double packed = 0, alone = 0;
+
+	if (!plane)
+		return hvqz_nomem(err, m + bound, "a byte plane");
+	raw += (n - m) / 2 * unit;
+	for (unsigned i = 0; i < 2 && i < unit; i++) {
+		unsigned p = turned ? unit - 1 - i : i;
+		size_t len;
+
+		split_plane(raw, m, unit, turned, p, plane);
+		len = ZSTD_compress(plane + m, bound, plane, m,
+				    effort > 5 ? 9 : 6);
+		packed += ZSTD_isError(len) ? (double)m : (double)len;
+		alone += order0(plane, m);
+	}
+	free(plane);
+	*yes = packed < 0.98 * alone;
+	return HVQZ_OK;
 }
 
 /* The row a number has: its matrix's, or for a flat list a made-up one. */
@@ -408,7 +454,7 @@ enum hvqz_ret planes_encode(const struct codec_env *env,
 	int effort = set->effort < 1 ? 1 : set->effort > 9 ? 9 : set->effort;
 	size_t before = out->len, len;
 	struct buf other = {0};
-	bool done, fits = false;
+	bool done, again = false, fits = false;
 	enum hvqz_ret ret;
 
 	(void)env;
@@ -419,16 +465,22 @@ enum hvqz_ret planes_encode(const struct codec_env *env,
 	if (done)
 		return HVQZ_OK;
 	p.front = front_of(slab->dtype, narrowest(raw, p.n, slab->dtype));
-	fits = p.front.is_float || integer_base(raw, p.n, slab->dtype, unit,
-						&p.front.base);
+	/* Integers of a byte are a list of bytes. */
+	fits = p.front.is_float ||
+	       (unit > 1 && integer_base(raw, p.n, slab->dtype, unit,
+					 &p.front.base));
 	if (fits) {
 		survey(&p, raw);
 		TRY(put_numbers(&p, raw, row_width(slab, p.n), effort, out,
 				&fits, err));
 	}
 	len = fits ? out->len - before : slab->raw_len;
-	if (!fits || unit == 1 || repeats(raw, p.n, unit, len, effort)) {
-		TRY_OUT(put_bytes(raw, p.n, unit, effort, &other, err));
+	if (fits && unit > 1)
+		TRY(repeats(raw, p.n, unit, p.front.is_float, effort, &again,
+			    err));
+	if (!fits || unit == 1 || again) {
+		TRY_OUT(put_bytes(raw, p.n, unit, p.front.is_float, effort,
+				  &other, err));
 		if (!fits || other.len < len) {
 			out->len = before;
 			buf_put(out, other.p, other.len);

@@ -155,8 +155,8 @@ static inline void put_unit(uint8_t *p, unsigned unit, uint64_t v)
 }
 
 /* One width at a time: the compiler makes a loop of each. */
-static inline void load(const struct front *f, const uint8_t *raw,
-			unsigned unit, size_t n, uint32_t *x)
+static inline void load(const struct front *f, const uint8_t *restrict raw,
+			unsigned unit, size_t n, uint32_t *restrict x)
 {
 	uint64_t base = f->base;
 	unsigned shift = 8 * f->tail;
@@ -165,6 +165,20 @@ static inline void load(const struct front *f, const uint8_t *raw,
 	for (size_t j = 0; j < n; j++)
 		x[j] = (uint32_t)((get_unit(raw + j * unit, unit) - base) >>
 				  shift) & mask;
+}
+
+/* The same where a number is the unit. */
+static inline void load_plain(const uint8_t *restrict raw, unsigned unit,
+			      size_t n, uint32_t *restrict x)
+{
+	size_t j = 0;
+
+	for (; j + PLANES_STEP <= n; j += PLANES_STEP)
+		for (unsigned k = 0; k < PLANES_STEP; k++)
+			x[j + k] = (uint32_t)get_unit(raw + (j + k) * unit,
+						      unit);
+	for (; j < n; j++)
+		x[j] = (uint32_t)get_unit(raw + j * unit, unit);
 }
 
 static inline void load_held(const uint8_t *raw, unsigned unit, size_t n,
@@ -187,8 +201,9 @@ void front_load(const struct front *f, const uint8_t *raw, size_t i, size_t n,
 		load_held(raw, f->unit, n, float_format(f->dtype),
 			  float_format(f->held), x);
 	else if (f->is_float && f->unit == 2)
-		for (size_t j = 0; j < n; j++)
-			x[j] = get_le16(raw + 2 * j);
+		load_plain(raw, 2, n, x);
+	else if (f->is_float && f->unit == 4)
+		load_plain(raw, 4, n, x);
 	else if (f->unit == 1)
 		load(f, raw, 1, n, x);
 	else if (f->unit == 2)
@@ -207,6 +222,18 @@ static inline void store(const struct front *f, uint8_t *raw, unsigned unit,
 
 	for (size_t j = 0; j < n; j++)
 		put_unit(raw + j * unit, unit, x[j] + base);
+}
+
+static inline void store_plain(uint8_t *restrict raw, unsigned unit,
+			       const uint32_t *restrict x, size_t n)
+{
+	size_t j = 0;
+
+	for (; j + PLANES_STEP <= n; j += PLANES_STEP)
+		for (unsigned k = 0; k < PLANES_STEP; k++)
+			put_unit(raw + (j + k) * unit, unit, x[j + k]);
+	for (; j < n; j++)
+		put_unit(raw + j * unit, unit, x[j]);
 }
 
 static bool store_held(const struct front *f, uint8_t *raw, const uint32_t *x,
@@ -235,8 +262,9 @@ bool front_store(const struct front *f, const uint32_t *x, size_t i, size_t n,
 		for (size_t j = 0; j < n; j++)
 			put_le32(raw + j * f->unit + f->tail, x[j]);
 	else if (f->is_float && f->unit == 2)
-		for (size_t j = 0; j < n; j++)
-			put_le16(raw + 2 * j, (uint16_t)x[j]);
+		store_plain(raw, 2, x, n);
+	else if (f->is_float && f->unit == 4)
+		store_plain(raw, 4, x, n);
 	else if (f->unit == 1)
 		store(f, raw, 1, x, n);
 	else if (f->unit == 2)

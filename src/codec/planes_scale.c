@@ -70,84 +70,104 @@ static void lines_settle(struct lines *l)
 }
 
 /*
- * Magnitudes as numbers, times 2^k: what is far from 1 is taken for 0. F16 and
- * F64 are moved to the place of single precision's exponent, their bias with
- * them.
+ * Magnitudes as numbers, all times the same: what is far from 1 is taken for
+ * 0, and subnormals. Exponents of fewer bits move to the place of single
+ * precision's, F64's lose their highest ones. In whole steps.
  */
-static void magnitudes(const struct front *f, const uint32_t *x, size_t n,
-		       float *w)
+static void magnitudes(const struct front *f, const uint32_t *restrict x,
+		       size_t n, float *restrict w)
 {
 	struct float_format from = float_format(f->held);
-	unsigned m = from.mantissa - 8 * f->tail, drop = f->drop;
-	uint32_t mask = ((uint32_t)1 << (f->bits - 1)) - 1;
-	int32_t bias = (1 << (from.exponent - 1)) - 1;
-	uint32_t up = 0, top = (uint32_t)(127 + 60) << 23;
-	uint32_t low = (uint32_t)(127 - 60) << 23;
+	unsigned m = from.mantissa - 8 * f->tail;
+	uint32_t mask = (((uint32_t)1 << (f->bits - 1)) - 1) >> f->drop;
+	uint32_t bias = (1u << (from.exponent - 1)) - 1;
+	uint32_t low = (127u - 60) << 23, span = 120u << 23;
+	/* An exponent e becomes e − bias + 127, modulo 2^32. */
+	uint32_t up = (127u - bias) << 23;
+	unsigned left = 23 - m + f->drop;
 
-	if (from.exponent <= 8)
-		up = (uint32_t)(127 - bias) << 23;
-	for (size_t i = 0; i < n; i++) {
-		uint32_t u = x[i] << drop & mask;
+	for (size_t i = 0; i < n; i += PLANES_STEP)
+		for (unsigned k = 0; k < PLANES_STEP; k++) {
+			uint32_t u = (x[i + k] & mask) << left;
+			uint32_t normal = u >> 23 != 0;
 
-		if (from.exponent <= 8) {
-			u = (m <= 23 ? u << (23 - m) : u) + up;
-		} else {	/* F64's high half */
-			int32_t e = (int32_t)(u >> m) - bias + 127;
-
-			u = e < 0 || e > 254 ? 0
-					     : (uint32_t)e << 23 |
-						       (u << (23 - m) &
-							0x7fffff);
+			u += up;
+			u &= 0u - (normal & (u - low < span));
+			w[i + k] = f32_from_bits(u);
 		}
-		w[i] = f32_from_bits(u > low && u < top ? u : 0);
+}
+
+/* Σ w·by and how many w are not 0, in an order that is always the same. */
+static float weigh(const float *restrict w, const float *restrict by, size_t n,
+		   uint32_t *count)
+{
+	float sum[PLANES_STEP] = {0}, all = 0;
+	uint32_t some[PLANES_STEP] = {0};
+	size_t j = 0;
+
+	for (; j + PLANES_STEP <= n; j += PLANES_STEP)
+		for (unsigned k = 0; k < PLANES_STEP; k++) {
+			sum[k] += w[j + k] * by[j + k];
+			some[k] += w[j + k] > 0;
+		}
+	for (; j < n; j++) {
+		all += w[j] * by[j];
+		*count += w[j] > 0;
+	}
+	for (unsigned k = 0; k < PLANES_STEP; k++) {
+		all += sum[k];
+		*count += some[k];
+	}
+	return all;
+}
+
+/* To each column's sum w times the row's inverse scale. */
+static void spread(const float *restrict w, float inverse, size_t n,
+		   float *restrict sum, uint32_t *restrict count)
+{
+	size_t j = 0;
+
+	for (; j + PLANES_STEP <= n; j += PLANES_STEP)
+		for (unsigned k = 0; k < PLANES_STEP; k++) {
+			sum[j + k] += w[j + k] * inverse;
+			count[j + k] += w[j + k] > 0;
+		}
+	for (; j < n; j++) {
+		sum[j] += w[j] * inverse;
+		count[j] += w[j] > 0;
 	}
 }
 
-/* A pass over the numbers: rows' sums, and if `both` then columns'. */
+/*
+ * A pass over the numbers: the sums of rows; with `both` also those of columns,
+ * by the rows' scales as they are known, which is by their beginnings.
+ */
 static void measure(const struct numbers *v, struct lines *row,
 		    struct lines *col, bool both)
 {
 	size_t width = col->n;
+	uint32_t x[PLANES_BLOCK] = {0};
+	float w[PLANES_BLOCK];
 
-	for (size_t c = 0; both && c < width; c++) {
-		col->sum[c] = 0;
-		col->count[c] = 0;
-	}
 	for (size_t r = 0; r < row->n; r++) {
 		size_t begin = r * width, end = begin + width;
-		float sum[8] = {0}, inverse;
-		uint32_t count = 0;
 
 		end = end < v->n ? end : v->n;
+		row->sum[r] = 0;
+		row->count[r] = 0;
 		for (size_t i = begin; i < end; i += PLANES_BLOCK) {
 			size_t m = end - i < PLANES_BLOCK ? end - i
 							  : PLANES_BLOCK;
-			const float *by = col->inverse + (i - begin);
-			uint32_t x[PLANES_BLOCK];
-			float w[PLANES_BLOCK];
-			size_t j = 0;
+			size_t c = i - begin;
 
 			numbers_get(v, i, m, x, NULL);
 			magnitudes(v->front, x, m, w);
-			for (size_t k = 0; k < m; k++)
-				count += w[k] > 0;
-			for (; j + 8 <= m; j += 8)
-				for (unsigned k = 0; k < 8; k++)
-					sum[k] += w[j + k] * by[j + k];
-			for (; j < m; j++)
-				sum[0] += w[j] * by[j];
-			if (!both)
-				continue;
-			/* By the row's scale as known so far, or its mean. */
-			inverse = row->inverse[r];
-			for (size_t k = 0; k < m; k++) {
-				col->sum[i - begin + k] += w[k] * inverse;
-				col->count[i - begin + k] += w[k] > 0;
-			}
+			row->sum[r] += weigh(w, col->inverse + c, m,
+					     &row->count[r]);
+			if (both && row->sum[r] > 0)
+				spread(w, (float)row->count[r] / row->sum[r],
+				       m, col->sum + c, col->count + c);
 		}
-		row->sum[r] = ((sum[0] + sum[4]) + (sum[2] + sum[6])) +
-			      ((sum[1] + sum[5]) + (sum[3] + sum[7]));
-		row->count[r] = count;
 	}
 }
 
@@ -230,9 +250,8 @@ enum hvqz_ret scale_classes(const struct numbers *v, size_t width, int effort,
 	}
 	TRY_OUT(lines_alloc(&row, k->n_rows, err));
 	TRY_OUT(lines_alloc(&col, width, err));
-	measure(v, &row, &col, false);
-	lines_settle(&row);
 	measure(v, &row, &col, true);
+	lines_settle(&row);
 	lines_settle(&col);
 	TRY_OUT(choose(&col, k->col, &cols, err));
 	if (cols) {

@@ -42,12 +42,13 @@ void lanes_fill_slots(const uint16_t *freq, unsigned n, uint32_t *slot)
 static inline uint32_t push(uint32_t x, const struct lanes_sym *s,
 			    uint16_t *words, size_t *n_words)
 {
-	bool full = x >> (32 - LANES_BITS) >= s->freq;
-	uint32_t q;
+	uint32_t full = x >> (32 - LANES_BITS) >= s->freq, q;
 
 	words[*n_words] = (uint16_t)x;
 	*n_words += full;
-	x = full ? x >> 16 : x;
+	/* A branch would be a guess. */
+	full = 0u - full;
+	x ^= (x ^ x >> 16) & full;
 	q = (uint32_t)((x * s->rcp) >> s->shift);
 	return x + q * (LANES_SLOTS - s->freq) + s->cum;
 }
@@ -124,8 +125,7 @@ static inline const uint8_t *take_round(uint32_t *state, const uint8_t *word,
 	const uint32_t *slots = table[0];
 
 	for (unsigned l = 0; l < RANS_MAX_LANES; l++) {
-		uint32_t x = state[l], e, more;
-		bool low;
+		uint32_t x = state[l], e, more, low;
 
 		if (class)
 			slots = table[class[l]];
@@ -133,9 +133,10 @@ static inline const uint8_t *take_round(uint32_t *state, const uint8_t *word,
 		sym[l] = (uint8_t)e;
 		x = pop(x, e);
 		more = x << 16 | get_le16(word);
-		low = x < RANS_LOW;
-		state[l] = low ? more : x;
-		word += low ? 2 : 0;
+		/* All ones when a word is wanted: a branch would be a guess. */
+		low = 0u - (x < RANS_LOW);
+		state[l] = x ^ ((x ^ more) & low);
+		word += low & 2;
 	}
 	return word;
 }
