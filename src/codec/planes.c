@@ -51,22 +51,31 @@ static enum hvqz_ret get_front(struct reader *r, const struct slab *slab,
 	return HVQZ_OK;
 }
 
-/* The mask, a bit for each unit, lowest first; *n: how many are set. */
+/*
+ * The mask, a bit for each unit, four in a byte: so that each frequent pattern
+ * of zeros is a symbol, and no rare one. *n: how many are set.
+ */
 static enum hvqz_ret get_mask(struct reader *r, struct cursor *c, size_t *n,
 			      struct hvqz_err *err)
 {
-	size_t len = (r->n + 7) / 8, set = 0;
+	size_t len = (r->n + 3) / 4, set = 0;
+	unsigned last = r->n % 4 ? r->n % 4 : 4;
+	uint8_t any = 0;
 
 	r->mask = malloc(len);
 	if (!r->mask)
 		return hvqz_nomem(err, len, "a mask of zeros");
 	TRY(bytes_get(c, r->mask, len, "the mask of zeros", err));
-	if (r->n % 8 && r->mask[len - 1] >> r->n % 8)
+	for (size_t i = 0; i < len; i++) {
+		unsigned b = r->mask[i];
+
+		any |= r->mask[i];
+		set += (b & 1) + (b >> 1 & 1) + (b >> 2 & 1) + (b >> 3 & 1);
+	}
+	if (any >> 4 || r->mask[len - 1] >> last)
 		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "a mask of zeros that is padded with ones");
-	for (size_t i = 0; i < len; i++)
-		for (uint8_t b = r->mask[i]; b; b &= (uint8_t)(b - 1))
-			set++;
+				 "a mask of zeros for more than its %zu "
+				 "numbers", r->n);
 	*n = set;
 	return HVQZ_OK;
 }
@@ -82,7 +91,7 @@ static enum hvqz_ret take_masked(struct reader *r, size_t i, size_t n,
 
 	for (size_t j = 0; j < n; j++) {
 		at[m] = (uint16_t)j;
-		m += r->mask[(i + j) / 8] >> (i + j) % 8 & 1;
+		m += r->mask[(i + j) / 4] >> (i + j) % 4 & 1;
 	}
 	memset(x, 0, n * sizeof(*x));
 	if (!m)

@@ -120,6 +120,7 @@ enum {
 	TABLE_PHASES = 4,	/* of a class in its octave */
 	TABLE_MAX_SYMBOLS = 255,	/* and the escape behind them */
 	TABLE_MAX_DEPTH = 32,
+	TABLE_MIN_OCTAVE = 2,	/* log2 of its symbols: 2^64 is the largest x */
 };
 
 /* How numbers become symbols; what the head of codes says. */

@@ -30,9 +30,10 @@ struct histogram {
 	size_t size, zero;	/* zero: the index of symbol 0 */
 };
 
+/* largest: no magnitude is above it. */
 static enum hvqz_ret count(const struct codes_plan *p,
-			   const struct numbers *v, struct histogram *h,
-			   struct hvqz_err *err)
+			   const struct numbers *v, uint32_t largest,
+			   struct histogram *h, struct hvqz_err *err)
 {
 	unsigned shift = p->raw, octave = p->octave;
 	bool classes = v->classes || v->class;
@@ -41,7 +42,7 @@ static enum hvqz_ret count(const struct codes_plan *p,
 
 	mask = (uint32_t)(((uint64_t)1 << p->bits) - 1);
 	h->zero = classes ? (size_t)MAX_MOVE << octave : 0;
-	h->size = h->zero + ((size_t)1 << (p->bits - shift));
+	h->size = h->zero + (largest >> shift) + 1;
 	h->n = calloc((TABLE_PHASES + 1) * h->size, sizeof(*h->n));
 	if (!h->n)
 		return hvqz_nomem(err, 5 * h->size * sizeof(*h->n),
@@ -166,22 +167,38 @@ static float price(const struct histogram *h, unsigned more, size_t total,
 	return bits;
 }
 
+static uint32_t largest(const struct numbers *v)
+{
+	uint32_t x[PLANES_BLOCK], most = 0;
+
+	for (size_t i = 0; i < v->n; i += PLANES_BLOCK) {
+		size_t m = v->n - i < PLANES_BLOCK ? v->n - i : PLANES_BLOCK;
+
+		numbers_get(v, i, m, x, NULL);
+		for (size_t j = 0; j < m; j++)
+			most = x[j] > most ? x[j] : most;
+	}
+	return most;
+}
+
 /* Raw bits of numbers that have no exponent. */
 static enum hvqz_ret choose_raw(struct codes_plan *p, const struct numbers *v,
 				struct histogram *h, struct hvqz_err *err)
 {
-	uint32_t *folded;
+	uint32_t *folded, most = largest(v);
 	float best = 0;
 	unsigned best_more = 0;
 
 	p->octave = 0;
-	p->raw = p->bits > HIST_BITS ? p->bits - HIST_BITS : 0;
-	TRY(count(p, v, h, err));
+	p->raw = 0;
+	while (most >> p->raw >> HIST_BITS)
+		p->raw++;
+	TRY(count(p, v, most, h, err));
 	folded = malloc((h->size + 1) * sizeof(*folded));
 	if (!folded)
 		return hvqz_nomem(err, h->size * sizeof(*folded),
 				  "a histogram");
-	for (unsigned more = 0; more + p->raw < p->bits; more++) {
+	for (unsigned more = 0; most >> p->raw >> more; more++) {
 		float bits = price(h, more, v->n, folded);
 
 		if (!more || bits < best) {
@@ -194,7 +211,7 @@ static enum hvqz_ret choose_raw(struct codes_plan *p, const struct numbers *v,
 		return HVQZ_OK;
 	p->raw += best_more;
 	free(h->n);
-	return count(p, v, h, err);
+	return count(p, v, most, h, err);
 }
 
 /* ---- symbols ---- */
@@ -244,14 +261,14 @@ static void put_keys(const struct codes_plan *p, struct coded *k,
 	for (; j < n; j++)
 		over |= t[j] >= top;
 	for (j = 0; over && j < n; j++) {
-		uint32_t below = 0u - t[j];
+		int64_t first = codes_first(p, class[j]);
+		int64_t s = (uint32_t)(t[j] + (uint32_t)first);
 
 		if (t[j] < top)
 			continue;
-		/* Numbers are below 2^31 or have no window below them. */
-		k->escape[k->n_escapes++] = t[j] >> 31 && p->bits < 32
-						    ? 2 * (below - 1) + 1
-						    : 2 * (t[j] - top);
+		k->escape[k->n_escapes++] =
+			(uint32_t)(s < first ? 2 * (first - 1 - s) + 1
+					     : 2 * (s - first - top));
 		t[j] = top;
 	}
 	for (j = 0; j + PLANES_STEP <= n; j += PLANES_STEP)
@@ -360,7 +377,7 @@ enum hvqz_ret codes_put(struct codes_plan *p, const struct numbers *v,
 	if (!counts)
 		return hvqz_nomem(err, sizeof(*counts), "counts");
 	if (p->family)
-		TRY_OUT(count(p, v, &h, err));
+		TRY_OUT(count(p, v, ((uint32_t)1 << p->bits) - 1, &h, err));
 	else
 		TRY_OUT(choose_raw(p, v, &h, err));
 	window(h.all, h.size, v->n, p->family ? TABLE_MAX_SYMBOLS - 15

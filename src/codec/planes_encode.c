@@ -14,6 +14,7 @@
 enum {
 	PALETTE = 256,
 	HASH = 1024,
+	NARROW = 1 << 16,	/* a span for which a window of symbols does */
 	PIECE = 32 << 10,	/* units in which repeats are looked for */
 };
 
@@ -67,10 +68,13 @@ static unsigned palette_index(struct palette *p, uint64_t v)
 	return p->n - 1;
 }
 
-/* Append the slab as indices of its values, if they are few enough. */
+/*
+ * Append the slab as indices of its values, if they are few enough. narrow:
+ * integers that are near each other.
+ */
 static enum hvqz_ret put_palette(const uint8_t *raw, size_t n, unsigned unit,
-				 int effort, struct buf *out, bool *done,
-				 struct hvqz_err *err)
+				 bool narrow, int effort, struct buf *out,
+				 bool *done, struct hvqz_err *err)
 {
 	struct palette p = {.n = 0};
 	uint8_t *index = NULL;
@@ -81,8 +85,11 @@ static enum hvqz_ret put_palette(const uint8_t *raw, size_t n, unsigned unit,
 		if (palette_index(&p, unit_at(raw + i * unit, unit)) ==
 		    PALETTE)
 			return HVQZ_OK;
-	/* Bytes are indices already, unless they are all the same. */
-	if ((unit == 1 && p.n > 1) || p.n * 4 > n + 3)
+	/*
+	 * Bytes are indices already, and integers with a window of symbols
+	 * need no list of them, unless they are all the same.
+	 */
+	if (p.n > 1 && (unit == 1 || narrow || p.n * 4 > n))
 		return HVQZ_OK;
 	index = malloc(n);
 	if (!index)
@@ -132,9 +139,9 @@ static enum dtype narrowest(const uint8_t *raw, size_t n, enum dtype d)
 	return d;
 }
 
-/* The least of n integers, as the dtype orders them, and whether 32 bits do. */
-static bool integer_base(const uint8_t *raw, size_t n, enum dtype d,
-			 unsigned unit, uint64_t *base)
+/* The least of n integers, as the dtype orders them; the greatest is so far. */
+static uint64_t integer_base(const uint8_t *raw, size_t n, enum dtype d,
+			     unsigned unit, uint64_t *base)
 {
 	bool sign = d == DTYPE_I8 || d == DTYPE_I16 || d == DTYPE_I32 ||
 		    d == DTYPE_I64;
@@ -154,7 +161,7 @@ static bool integer_base(const uint8_t *raw, size_t n, enum dtype d,
 		most = u > most ? u : most;
 	}
 	*base = least ^ flip;
-	return most - least <= UINT32_MAX;
+	return most - least;
 }
 
 struct plan {
@@ -218,9 +225,9 @@ static enum hvqz_ret sparse_make(struct sparse_numbers *s,
 
 	s->x = malloc((n + 1) * sizeof(*s->x));
 	s->class = malloc(n + 1);
-	s->mask = calloc((v->n + 7) / 8, 1);
+	s->mask = calloc((v->n + 3) / 4, 1);
 	if (!s->x || !s->class || !s->mask)
-		return hvqz_nomem(err, n * 5 + v->n / 8, "sparse numbers");
+		return hvqz_nomem(err, n * 5 + v->n / 4, "sparse numbers");
 	for (size_t i = 0; i < v->n; i += PLANES_BLOCK) {
 		size_t m = v->n - i < PLANES_BLOCK ? v->n - i : PLANES_BLOCK;
 		uint8_t class[PLANES_BLOCK] = {0};
@@ -232,7 +239,7 @@ static enum hvqz_ret sparse_make(struct sparse_numbers *s,
 				continue;
 			s->x[s->n] = x[j];
 			s->class[s->n++] = class[j];
-			s->mask[(i + j) / 8] |= (uint8_t)(1u << (i + j) % 8);
+			s->mask[(i + j) / 4] |= (uint8_t)(1u << (i + j) % 4);
 		}
 	}
 	return HVQZ_OK;
@@ -254,8 +261,7 @@ static enum hvqz_ret put_codes(const struct plan *p, const struct numbers *v,
 	if (f->is_float) {
 		plan.octave = octave < m ? octave : m;
 		plan.raw = m - plan.octave;
-		/* The family's octaves are of 4 symbols at least. */
-		plan.family = plan.octave >= 2;
+		plan.family = plan.octave >= TABLE_MIN_OCTAVE;
 	}
 	return codes_put(&plan, v, fits, out, err);
 }
@@ -335,7 +341,7 @@ static enum hvqz_ret put_numbers(const struct plan *p, const uint8_t *raw,
 		TRY_OUT(put_tail(&v, effort, out, err));
 	if (mask) {
 		TRY_OUT(sparse_make(&sparse, &v, p->n_zeros, err));
-		TRY_OUT(bytes_put(sparse.mask, (p->n + 7) / 8, effort, out,
+		TRY_OUT(bytes_put(sparse.mask, (p->n + 3) / 4, effort, out,
 				  err));
 		v.x = sparse.x;
 		v.class = classes.width ? sparse.class : NULL;
@@ -453,6 +459,7 @@ enum hvqz_ret planes_encode(const struct codec_env *env,
 	struct plan p = {.n = slab->raw_len / unit};
 	int effort = set->effort < 1 ? 1 : set->effort > 9 ? 9 : set->effort;
 	size_t before = out->len, len;
+	uint64_t span = UINT64_MAX;
 	struct buf other = {0};
 	bool done, again = false, fits = false;
 	enum hvqz_ret ret;
@@ -460,15 +467,20 @@ enum hvqz_ret planes_encode(const struct codec_env *env,
 	(void)env;
 	(void)sens;
 	(void)stats;
-	TRY(put_palette(raw, p.n, unit, effort, out, &done, err));
+	p.front = front_of(slab->dtype, slab->dtype);
+	if (!p.front.is_float)
+		span = integer_base(raw, p.n, slab->dtype, unit,
+				    &p.front.base);
+	TRY(put_palette(raw, p.n, unit, span < NARROW, effort, out, &done,
+			err));
 	*declined = done && out->len - before >= slab->raw_len;
 	if (done)
 		return HVQZ_OK;
-	p.front = front_of(slab->dtype, narrowest(raw, p.n, slab->dtype));
+	if (p.front.is_float)
+		p.front = front_of(slab->dtype,
+				   narrowest(raw, p.n, slab->dtype));
 	/* Integers of a byte are a list of bytes. */
-	fits = p.front.is_float ||
-	       (unit > 1 && integer_base(raw, p.n, slab->dtype, unit,
-					 &p.front.base));
+	fits = p.front.is_float || (unit > 1 && span <= UINT32_MAX);
 	if (fits) {
 		survey(&p, raw);
 		TRY(put_numbers(&p, raw, row_width(slab, p.n), effort, out,

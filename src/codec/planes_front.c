@@ -34,51 +34,38 @@ struct float_format float_format(enum dtype d)
 bool float_convert(uint64_t u, struct float_format from,
 		   struct float_format to, uint64_t *v)
 {
-	unsigned m_from = from.mantissa, m_to = to.mantissa;
-	uint64_t sign = u >> (from.exponent + m_from);
-	uint64_t top = ((uint64_t)1 << from.exponent) - 1;
-	int32_t bias = 1 << (from.exponent - 1), e;
-	uint64_t m = u & (((uint64_t)1 << m_from) - 1);
+	enum { ONE = 60 };	/* where a mantissa's leading one is put */
+	uint64_t sign = u >> (from.exponent + from.mantissa);
+	uint64_t m = u & (((uint64_t)1 << from.mantissa) - 1);
+	int32_t top = (1 << from.exponent) - 1, to_top = (1 << to.exponent) - 1;
+	int32_t e = (int32_t)(u >> from.mantissa) & top;
+	unsigned shift = ONE - to.mantissa;
 
-	e = (int32_t)(u >> m_from & top);
-	*v = sign << (to.exponent + m_to);
-	if (e == (int32_t)top) {
-		*v |= (((uint64_t)1 << to.exponent) - 1) << m_to;
-		e = 1;
-	} else if (!e && !m) {
-		return true;
-	} else {
-		int32_t to_bias = 1 << (to.exponent - 1);
-
-		/* A leading one above m, and the exponent that goes with it. */
+	*v = sign << (to.exponent + to.mantissa);
+	m <<= ONE - from.mantissa;
+	if (e == top) {
+		*v |= (uint64_t)to_top << to.mantissa;
+	} else if (e || m) {
 		if (e)
-			m |= (uint64_t)1 << m_from;
+			m |= (uint64_t)1 << ONE;
 		else
-			e = 1;
-		while (!(m >> m_from)) {
-			m <<= 1;
-			e--;
-		}
-		e += to_bias - bias;
-		if (e >= 2 * to_bias - 1)
+			for (e = 1; !(m >> ONE); e--)
+				m <<= 1;
+		e += to_top / 2 - top / 2;
+		if (e >= to_top)
 			return false;
 		if (e > 0) {
-			m ^= (uint64_t)1 << m_from;
-			*v |= (uint64_t)e << m_to;
+			m ^= (uint64_t)1 << ONE;
+			*v |= (uint64_t)e << to.mantissa;
 		} else {
-			/* A subnormal: no leading one, the exponent is 1's. */
-			if (1 - e > (int32_t)m_from ||
-			    m & (((uint64_t)1 << (1 - e)) - 1))
+			/* A subnormal: no leading one, and the exponent 1's. */
+			shift += (unsigned)(1 - e);
+			if (shift > ONE)
 				return false;
-			m >>= 1 - e;
 		}
 	}
-	if (m_to >= m_from) {
-		*v |= m << (m_to - m_from);
-		return true;
-	}
-	*v |= m >> (m_from - m_to);
-	return !(m & (((uint64_t)1 << (m_from - m_to)) - 1));
+	*v |= m >> shift;
+	return !(m & (((uint64_t)1 << shift) - 1));
 }
 
 bool front_may_hold(enum dtype d, enum dtype held)

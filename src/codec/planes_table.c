@@ -269,10 +269,11 @@ enum hvqz_ret table_get(struct codes_plan *p, size_t n_escapes, size_t n,
 				 "the symbols have no tables");
 	p->family = head >> TABLE_PHASES;
 	p->used = head & ((1 << TABLE_PHASES) - 1);
-	if (p->family && (!cur_u8(c, &depth) || depth > TABLE_MAX_DEPTH))
+	if (p->family && (!cur_u8(c, &depth) || depth > TABLE_MAX_DEPTH ||
+			  p->octave < TABLE_MIN_OCTAVE))
 		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "the tables' depth is above %d octaves",
-				 TABLE_MAX_DEPTH);
+				 "the tables' depth is %u octaves of 2^%u "
+				 "symbols", depth, p->octave);
 	p->depth = depth;
 	for (unsigned i = 0; i < TABLE_PHASES; i++) {
 		if (!(p->used >> i & 1))
