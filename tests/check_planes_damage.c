@@ -37,6 +37,14 @@ static const struct payload payloads[] = {
 	{"empty", DTYPE_F16, "three forms", 0, {0}},
 	{"a fourth form", DTYPE_F16, "three forms", BYTES(3)},
 
+	{"padding", DTYPE_F16, NULL, BYTES(0x80, 2, 0, 0, 0, 1, 7, 1, 9)},
+	{"padding, cut", DTYPE_F16, "padding is cut", BYTES(0x80, 2, 0)},
+	{"padding, none", DTYPE_F16, "padding is cut", BYTES(0x82)},
+	{"padding, not zeros", DTYPE_F16, "not all zeros",
+	 BYTES(0x80, 2, 0, 1, 0, 1, 7, 1, 9)},
+	{"padding of a fourth form", DTYPE_F16, "three forms",
+	 BYTES(0x83, 1, 0)},
+
 	{"planes", DTYPE_F16, NULL, BYTES(0, 0, 1, 7, 1, 9)},
 	{"planes, turned", DTYPE_F16, NULL, BYTES(0, 1, 1, 7, 1, 9)},
 	{"planes, no head", DTYPE_F16, "turned", BYTES(0)},

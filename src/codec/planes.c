@@ -9,6 +9,8 @@
  */
 #include "codec/planes.h"
 
+#include "entropy/bits.h"
+
 #include <stdlib.h>
 
 static size_t n_units(const struct slab *slab, unsigned unit)
@@ -251,6 +253,20 @@ out:
 	return ret;
 }
 
+static enum hvqz_ret skip_padding(struct cursor *c, struct hvqz_err *err)
+{
+	const uint8_t *p;
+	uint32_t len;
+
+	if (!varint_get(c, &len) || !(p = cur_take(c, len)))
+		return hvqz_fail(err, HVQZ_DAMAGED, "the padding is cut");
+	for (uint32_t i = 0; i < len; i++)
+		if (p[i])
+			return hvqz_fail(err, HVQZ_DAMAGED,
+					 "the padding is not all zeros");
+	return HVQZ_OK;
+}
+
 static enum hvqz_ret decode(const struct codec_env *env,
 			    const struct slab *slab, const uint8_t *payload,
 			    size_t len, uint8_t *raw, struct hvqz_err *err)
@@ -259,9 +275,12 @@ static enum hvqz_ret decode(const struct codec_env *env,
 	uint8_t form;
 
 	(void)env;
-	if (!cur_u8(&c, &form) || form > PLANES_PALETTE)
+	if (!cur_u8(&c, &form) || (form & ~PLANES_PADDED) > PLANES_PALETTE)
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "the payload has none of the three forms");
+	if (form & PLANES_PADDED)
+		TRY(skip_padding(&c, err));
+	form &= (uint8_t)~PLANES_PADDED;
 	if (form == PLANES_NUMBERS)
 		TRY(get_numbers(slab, &c, raw, err));
 	else if (form == PLANES_BYTES)

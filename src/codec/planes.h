@@ -28,6 +28,7 @@ enum planes_form {
 	PLANES_BYTES = 0,
 	PLANES_NUMBERS = 1,
 	PLANES_PALETTE = 2,
+	PLANES_PADDED = 0x80,	/* flag: zeros follow the form */
 };
 
 /* Flags of PLANES_NUMBERS. */

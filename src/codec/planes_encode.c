@@ -7,6 +7,7 @@
 #include "codec/planes.h"
 
 #include "base/log2.h"
+#include "entropy/bits.h"
 
 #include <stdlib.h>
 #include <zstd.h>
@@ -448,32 +449,23 @@ static size_t row_width(const struct slab *slab, size_t n)
 	return n / slab->n_rows;
 }
 
-enum hvqz_ret planes_encode(const struct codec_env *env,
-			    const struct slab *slab,
-			    const struct codec_settings *set,
-			    const struct sens *sens, const uint8_t *raw,
-			    struct buf *out, struct codec_stats *stats,
-			    bool *declined, struct hvqz_err *err)
+static enum hvqz_ret put_slab(const struct slab *slab, int effort,
+			      const uint8_t *raw, struct buf *out,
+			      struct hvqz_err *err)
 {
 	unsigned unit = front_of(slab->dtype, slab->dtype).unit;
 	struct plan p = {.n = slab->raw_len / unit};
-	int effort = set->effort < 1 ? 1 : set->effort > 9 ? 9 : set->effort;
-	size_t before = out->len, len;
 	uint64_t span = UINT64_MAX;
 	struct buf other = {0};
 	bool done, again = false, fits = false;
 	enum hvqz_ret ret;
 
-	(void)env;
-	(void)sens;
-	(void)stats;
 	p.front = front_of(slab->dtype, slab->dtype);
 	if (!p.front.is_float)
 		span = integer_base(raw, p.n, slab->dtype, unit,
 				    &p.front.base);
 	TRY(put_palette(raw, p.n, unit, span < NARROW, effort, out, &done,
 			err));
-	*declined = done && out->len - before >= slab->raw_len;
 	if (done)
 		return HVQZ_OK;
 	if (p.front.is_float)
@@ -486,22 +478,69 @@ enum hvqz_ret planes_encode(const struct codec_env *env,
 		TRY(put_numbers(&p, raw, row_width(slab, p.n), effort, out,
 				&fits, err));
 	}
-	len = fits ? out->len - before : slab->raw_len;
 	if (fits && unit > 1)
 		TRY(repeats(raw, p.n, unit, p.front.is_float, effort, &again,
 			    err));
 	if (!fits || unit == 1 || again) {
 		TRY_OUT(put_bytes(raw, p.n, unit, p.front.is_float, effort,
 				  &other, err));
-		if (!fits || other.len < len) {
-			out->len = before;
+		if (!fits || other.len < out->len) {
+			buf_clear(out);
 			buf_put(out, other.p, other.len);
 		}
 	}
 	ret = buf_ok(out, err);
-	*declined = out->len - before >= slab->raw_len;
 out:
 	buf_free(&other);
+	return ret;
+}
+
+/*
+ * A byte of payload for every 2^16 of the slab: a container wants to see that
+ * decoding is not too much work for a short file.
+ */
+static void pad(struct buf *out, uint32_t raw_len)
+{
+	size_t want = raw_len >> 16, len = out->len;
+	struct buf whole = {0};
+
+	if (len >= want || out->failed)
+		return;
+	buf_u8(&whole, out->p[0] | PLANES_PADDED);
+	varint_put(&whole, (uint32_t)(want - len));
+	for (size_t i = len; i < want; i++)
+		buf_u8(&whole, 0);
+	buf_put(&whole, out->p + 1, len - 1);
+	buf_clear(out);
+	buf_put(out, whole.p, whole.len);
+	out->failed |= whole.failed;
+	buf_free(&whole);
+}
+
+enum hvqz_ret planes_encode(const struct codec_env *env,
+			    const struct slab *slab,
+			    const struct codec_settings *set,
+			    const struct sens *sens, const uint8_t *raw,
+			    struct buf *out, struct codec_stats *stats,
+			    bool *declined, struct hvqz_err *err)
+{
+	int effort = set->effort < 1 ? 1 : set->effort > 9 ? 9 : set->effort;
+	struct buf made = {0};
+	enum hvqz_ret ret;
+
+	(void)env;
+	(void)sens;
+	(void)stats;
+	TRY_OUT(put_slab(slab, effort, raw, &made, err));
+	pad(&made, slab->raw_len);
+	*declined = made.len >= slab->raw_len;
+	if (!*declined)
+		buf_put(out, made.p, made.len);
+	ret = buf_ok(&made, err);
+	if (ret == HVQZ_OK)
+		ret = buf_ok(out, err);
+out:
+	buf_free(&made);
 	return ret;
 }
 
