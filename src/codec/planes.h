@@ -11,7 +11,8 @@
  *	codes	numbers as symbols under their class, and raw bits
  *		(planes_codes.c, tables in planes_table.c, chosen in
  *		planes_choose.c)
- *	bytes	lists of bytes: raw, one value, zstd, or codes (planes_bytes.c)
+ *	bytes	lists of bytes: raw, one value, zstd, or codes (planes_bytes.c;
+ *		of what, in planes_split.c)
  *
  * The payload is formats/hvqz.md, codec 1. planes.c reads it, and
  * planes_encode.c decides what to write.
@@ -66,6 +67,9 @@ bool float_convert(uint64_t u, struct float_format from,
 
 /* Can a slab of dtype d hold numbers of dtype held? */
 bool front_may_hold(enum dtype d, enum dtype held);
+
+/* Do all n units of dtype d, held may be? Then front_load narrows them. */
+bool front_holds(enum dtype d, enum dtype held, const uint8_t *raw, size_t n);
 
 struct front {
 	enum dtype dtype;	/* of the slab */
@@ -229,6 +233,28 @@ enum hvqz_ret bytes_get(struct cursor *c, uint8_t *p, size_t n,
  */
 enum hvqz_ret scale_classes(const struct numbers *v, size_t width, int effort,
 			    struct classes *k, struct hvqz_err *err);
+
+/*
+ * Append the n units of raw as indices of their values, if these are few
+ * enough: *done. narrow: integers near each other, that need no such list.
+ */
+enum hvqz_ret palette_put(const uint8_t *raw, size_t n, unsigned unit,
+			  bool narrow, int effort, struct buf *out, bool *done,
+			  struct hvqz_err *err);
+
+/* Append them as planes of bytes; turned: floats, by a bit. */
+enum hvqz_ret planes_put(const uint8_t *raw, size_t n, unsigned unit,
+			 bool turned, int effort, struct buf *out,
+			 struct hvqz_err *err);
+
+/*
+ * Are there repeats that zstd finds? *yes when its bytes for the two top planes
+ * (of integers: the lowest) of a piece in the middle are fewer than those of
+ * their histograms.
+ */
+enum hvqz_ret planes_repeat(const uint8_t *raw, size_t n, unsigned unit,
+			    bool turned, int effort, bool *yes,
+			    struct hvqz_err *err);
 
 enum hvqz_ret planes_encode(const struct codec_env *env,
 			    const struct slab *slab,

@@ -23,6 +23,25 @@ enum {
 	HIST_BITS = 16,
 };
 
+void numbers_get(const struct numbers *v, size_t i, size_t n, uint32_t *x,
+		 uint8_t *class)
+{
+	unsigned drop;
+
+	if (v->class && class)
+		memcpy(class, v->class + i, n);
+	else if (v->classes && class)
+		classes_get(v->classes, i, n, class);
+	if (v->x) {
+		memcpy(x, v->x + i, n * sizeof(*x));
+		return;
+	}
+	front_load(v->front, v->raw, i, n, x);
+	drop = v->front->drop;
+	for (size_t j = 0; drop && j < n; j++)
+		x[j] >>= drop;
+}
+
 /* How often each symbol was met, relative to the octave of its class. */
 struct histogram {
 	uint32_t *n;		/* [TABLE_PHASES][size], owned */

@@ -216,7 +216,8 @@ enum hvqz_ret codes_take(struct codes_reader *r, const uint8_t *class,
 			 size_t n, uint32_t *x, struct hvqz_err *err)
 {
 	const struct codes_plan *p = &r->plan;
-	uint32_t mask = (uint32_t)-((uint64_t)1 << (p->bits - p->raw));
+	unsigned most = p->bits - p->raw < 31 ? p->bits - p->raw : 31;
+	uint32_t mask = (uint32_t)-((uint64_t)1 << most);
 	uint32_t fields[PLANES_BLOCK] = {0};
 	uint8_t t[PLANES_BLOCK] = {0};
 
@@ -231,7 +232,7 @@ enum hvqz_ret codes_take(struct codes_reader *r, const uint8_t *class,
 	if (any_bits(x, n) & mask)
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "a symbol that needs more than %u bits",
-				 p->bits - p->raw);
+				 most);
 	if (p->raw + p->sign) {
 		get_fields(r, p->raw + p->sign, n, fields);
 		add_fields(p, fields, n, x);

@@ -6,128 +6,14 @@
  */
 #include "codec/planes.h"
 
-#include "base/log2.h"
 #include "entropy/bits.h"
 
 #include <stdlib.h>
-#include <zstd.h>
 
-enum {
-	PALETTE = 256,
-	HASH = 1024,
-	NARROW = 1 << 16,	/* a span for which a window of symbols does */
-	PIECE = 32 << 10,	/* units in which repeats are looked for */
-};
-
-void numbers_get(const struct numbers *v, size_t i, size_t n, uint32_t *x,
-		 uint8_t *class)
-{
-	unsigned drop;
-
-	if (v->class && class)
-		memcpy(class, v->class + i, n);
-	else if (v->classes && class)
-		classes_get(v->classes, i, n, class);
-	if (v->x) {
-		memcpy(x, v->x + i, n * sizeof(*x));
-		return;
-	}
-	front_load(v->front, v->raw, i, n, x);
-	drop = v->front->drop;
-	for (size_t j = 0; drop && j < n; j++)
-		x[j] >>= drop;
-}
-
-/* ---- few values ---- */
-
-struct palette {
-	uint64_t value[PALETTE];
-	unsigned n;
-	uint16_t slot[HASH];	/* index + 1, or 0 */
-};
-
-static uint64_t unit_at(const uint8_t *raw, unsigned unit)
-{
-	uint64_t v = 0;
-
-	memcpy(&v, raw, unit);	/* only ever compared and copied back */
-	return v;
-}
-
-/* The value's index, taking it in if it is new; PALETTE when full. */
-static unsigned palette_index(struct palette *p, uint64_t v)
-{
-	unsigned h = (unsigned)((v * 0x9e3779b97f4a7c15u) >> 54);
-
-	for (; p->slot[h]; h = (h + 1) % HASH)
-		if (p->value[p->slot[h] - 1] == v)
-			return p->slot[h] - 1u;
-	if (p->n == PALETTE)
-		return PALETTE;
-	p->value[p->n++] = v;
-	p->slot[h] = (uint16_t)p->n;
-	return p->n - 1;
-}
-
-/*
- * Append the slab as indices of its values, if they are few enough. narrow:
- * integers that are near each other.
- */
-static enum hvqz_ret put_palette(const uint8_t *raw, size_t n, unsigned unit,
-				 bool narrow, int effort, struct buf *out,
-				 bool *done, struct hvqz_err *err)
-{
-	struct palette p = {.n = 0};
-	uint8_t *index = NULL;
-	enum hvqz_ret ret;
-
-	*done = false;
-	for (size_t i = 0; i < n; i++)
-		if (palette_index(&p, unit_at(raw + i * unit, unit)) ==
-		    PALETTE)
-			return HVQZ_OK;
-	/*
-	 * Bytes are indices already, and integers with a window of symbols
-	 * need no list of them, unless they are all the same.
-	 */
-	if (p.n > 1 && (unit == 1 || narrow || p.n * 4 > n))
-		return HVQZ_OK;
-	index = malloc(n);
-	if (!index)
-		return hvqz_nomem(err, n, "indices of values");
-	for (size_t i = 0; i < n; i++)
-		index[i] = (uint8_t)palette_index(&p, unit_at(raw + i * unit,
-							      unit));
-	buf_u8(out, PLANES_PALETTE);
-	buf_u8(out, (uint8_t)(p.n - 1));
-	for (unsigned i = 0; i < p.n; i++)
-		buf_put(out, &p.value[i], unit);
-	ret = bytes_put(index, n, effort, out, err);
-	*done = true;
-	free(index);
-	return ret;
-}
+/* A span of integers for which a window of symbols does. */
+enum { NARROW = 1 << 16 };
 
 /* ---- what numbers they are ---- */
-
-/* Does float_convert take all n units to `held`? */
-static bool holds(const uint8_t *raw, size_t n, enum dtype d, enum dtype held)
-{
-	struct float_format from = float_format(d), to = float_format(held);
-	unsigned unit = front_of(d, d).unit;
-	uint64_t v;
-
-	for (size_t i = 0; i < n; i++) {
-		const uint8_t *p = raw + i * unit;
-		uint64_t u = unit == 2   ? get_le16(p)
-			     : unit == 4 ? get_le32(p)
-					 : get_le64(p);
-
-		if (!float_convert(u, from, to, &v))
-			return false;
-	}
-	return true;
-}
 
 static enum dtype narrowest(const uint8_t *raw, size_t n, enum dtype d)
 {
@@ -135,7 +21,7 @@ static enum dtype narrowest(const uint8_t *raw, size_t n, enum dtype d)
 
 	for (size_t i = 0; i < sizeof(held) / sizeof(held[0]); i++)
 		if (held[i] != d && front_may_hold(d, held[i]) &&
-		    holds(raw, n, d, held[i]))
+		    front_holds(d, held[i], raw, n))
 			return held[i];
 	return d;
 }
@@ -360,87 +246,6 @@ out:
 	return ret;
 }
 
-/*
- * n units as planes of bytes. Floats are turned left by a bit: the exponent is
- * a byte then, or nearly, and the sign the mantissa's lowest bit.
- */
-static void split_plane(const uint8_t *raw, size_t n, unsigned unit,
-			bool turned, unsigned plane, uint8_t *to)
-{
-	unsigned before = (plane + unit - 1) % unit;
-
-	for (size_t i = 0; i < n; i++, raw += unit)
-		to[i] = turned ? (uint8_t)(raw[plane] << 1 | raw[before] >> 7)
-			       : raw[plane];
-}
-
-static enum hvqz_ret put_bytes(const uint8_t *raw, size_t n, unsigned unit,
-			       bool turned, int effort, struct buf *out,
-			       struct hvqz_err *err)
-{
-	uint8_t *plane = malloc(n);
-	enum hvqz_ret ret = HVQZ_OK;
-
-	if (!plane)
-		return hvqz_nomem(err, n, "a byte plane");
-	buf_u8(out, PLANES_BYTES);
-	buf_u8(out, turned);
-	for (unsigned p = 0; p < unit; p++) {
-		split_plane(raw, n, unit, turned, p, plane);
-		TRY_OUT(bytes_put(plane, n, effort, out, err));
-	}
-	ret = buf_ok(out, err);
-out:
-	free(plane);
-	return ret;
-}
-
-/* Bytes that a plane's histogram alone would make of it. */
-static double order0(const uint8_t *p, size_t n)
-{
-	uint32_t count[256] = {0};
-	double bits = 0;
-
-	for (size_t i = 0; i < n; i++)
-		count[p[i]]++;
-	for (unsigned v = 0; v < 256; v++)
-		if (count[v])
-			bits += count[v] * (double)(log2_approx((float)n) -
-						    log2_approx((float)count[v]));
-	return bits / 8;
-}
-
-/*
- * Are there repeats that zstd finds? Its bytes for the two top planes (of
- * integers: the lowest) of a piece in the middle, against those of their
- * histograms.
- */
-static enum hvqz_ret repeats(const uint8_t *raw, size_t n, unsigned unit,
-			     bool turned, int effort, bool *yes,
-			     struct hvqz_err *err)
-{
-	size_t m = n < PIECE ? n : PIECE, bound = ZSTD_compressBound(m);
-	uint8_t *plane = malloc(m + bound);
-	double packed = 0, alone = 0;
-
-	if (!plane)
-		return hvqz_nomem(err, m + bound, "a byte plane");
-	raw += (n - m) / 2 * unit;
-	for (unsigned i = 0; i < 2 && i < unit; i++) {
-		unsigned p = turned ? unit - 1 - i : i;
-		size_t len;
-
-		split_plane(raw, m, unit, turned, p, plane);
-		len = ZSTD_compress(plane + m, bound, plane, m,
-				    effort > 5 ? 9 : 6);
-		packed += ZSTD_isError(len) ? (double)m : (double)len;
-		alone += order0(plane, m);
-	}
-	free(plane);
-	*yes = packed < 0.98 * alone;
-	return HVQZ_OK;
-}
-
 /* The row a number has: its matrix's, or for a flat list a made-up one. */
 static size_t row_width(const struct slab *slab, size_t n)
 {
@@ -464,7 +269,7 @@ static enum hvqz_ret put_slab(const struct slab *slab, int effort,
 	if (!p.front.is_float)
 		span = integer_base(raw, p.n, slab->dtype, unit,
 				    &p.front.base);
-	TRY(put_palette(raw, p.n, unit, span < NARROW, effort, out, &done,
+	TRY(palette_put(raw, p.n, unit, span < NARROW, effort, out, &done,
 			err));
 	if (done)
 		return HVQZ_OK;
@@ -479,10 +284,10 @@ static enum hvqz_ret put_slab(const struct slab *slab, int effort,
 				&fits, err));
 	}
 	if (fits && unit > 1)
-		TRY(repeats(raw, p.n, unit, p.front.is_float, effort, &again,
+		TRY(planes_repeat(raw, p.n, unit, p.front.is_float, effort, &again,
 			    err));
 	if (!fits || unit == 1 || again) {
-		TRY_OUT(put_bytes(raw, p.n, unit, p.front.is_float, effort,
+		TRY_OUT(planes_put(raw, p.n, unit, p.front.is_float, effort,
 				  &other, err));
 		if (!fits || other.len < out->len) {
 			buf_clear(out);

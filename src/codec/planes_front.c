@@ -6,7 +6,7 @@
  */
 #include "codec/planes.h"
 
-#include <assert.h>
+#include "base/half.h"
 
 struct float_format float_format(enum dtype d)
 {
@@ -168,16 +168,62 @@ static inline void load_plain(const uint8_t *restrict raw, unsigned unit,
 		x[j] = (uint32_t)get_unit(raw + j * unit, unit);
 }
 
-static inline void load_held(const uint8_t *raw, unsigned unit, size_t n,
+/* The same as float_convert, but soon done with what is neither odd nor rare. */
+static inline bool narrow(uint64_t u, struct float_format from,
+			  struct float_format to, uint64_t *v)
+{
+	unsigned more = from.mantissa - to.mantissa;
+
+	if (from.exponent == to.exponent) {
+		*v = u >> more;
+		return !(u & (((uint64_t)1 << more) - 1));
+	}
+	if (from.mantissa == 23 && to.mantissa == 10) {
+		/* FP32's exponents 113 to 142 are F16's 1 to 30. */
+		uint32_t m = (uint32_t)u & 0x7fffffff;
+
+		if (m - (113u << 23) < 30u << 23) {
+			*v = (u >> 16 & 0x8000) | (m - (112u << 23)) >> 13;
+			return !(m & 0x1fff);
+		}
+	}
+	return float_convert(u, from, to, v);
+}
+
+/* Stops at the first unit that does not fit: false. x may be NULL. */
+static inline bool load_held(const uint8_t *raw, unsigned unit, size_t n,
 			     struct float_format from, struct float_format to,
 			     uint32_t *x)
 {
 	for (size_t j = 0; j < n; j++) {
 		uint64_t v;
 
-		float_convert(get_unit(raw + j * unit, unit), from, to, &v);
-		x[j] = (uint32_t)v;
+		if (!narrow(get_unit(raw + j * unit, unit), from, to, &v))
+			return false;
+		if (x)
+			x[j] = (uint32_t)v;
 	}
+	return true;
+}
+
+/* One pair of formats at a time, known to the compiler. */
+static bool load_any(enum dtype d, enum dtype held, const uint8_t *raw,
+		     size_t n, uint32_t *x)
+{
+	static const struct float_format f16 = {5, 10}, bf16 = {8, 7},
+					 f32 = {8, 23};
+
+	if (unit_bytes(d) == 4 && held == DTYPE_F16)
+		return load_held(raw, 4, n, f32, f16, x);
+	if (unit_bytes(d) == 4 && held == DTYPE_BF16)
+		return load_held(raw, 4, n, f32, bf16, x);
+	return load_held(raw, unit_bytes(d), n, float_format(d),
+			 float_format(held), x);
+}
+
+bool front_holds(enum dtype d, enum dtype held, const uint8_t *raw, size_t n)
+{
+	return load_any(d, held, raw, n, NULL);
 }
 
 void front_load(const struct front *f, const uint8_t *raw, size_t i, size_t n,
@@ -185,8 +231,7 @@ void front_load(const struct front *f, const uint8_t *raw, size_t i, size_t n,
 {
 	raw += i * f->unit;
 	if (f->is_float && f->held != f->dtype)
-		load_held(raw, f->unit, n, float_format(f->dtype),
-			  float_format(f->held), x);
+		(void)load_any(f->dtype, f->held, raw, n, x);
 	else if (f->is_float && f->unit == 2)
 		load_plain(raw, 2, n, x);
 	else if (f->is_float && f->unit == 4)
@@ -223,13 +268,30 @@ static inline void store_plain(uint8_t *restrict raw, unsigned unit,
 		put_unit(raw + j * unit, unit, x[j]);
 }
 
-static bool store_held(const struct front *f, uint8_t *raw, const uint32_t *x,
-		       size_t n)
+/* In integers where it may be a NaN: a float register can make it quiet. */
+static inline uint32_t f32_bits_of_f16(uint32_t h)
+{
+	uint32_t mag = (h & 0x7fff) << 13, sign = (h & 0x8000) << 16;
+
+	return sign | (mag >= 0x0f800000 ? 0x70000000 | mag
+					 : f32_to_bits(f32_from_bits(mag) *
+						       0x1p112f));
+}
+
+static bool store_held(const struct front *f, uint8_t *restrict raw,
+		       const uint32_t *restrict x, size_t n)
 {
 	struct float_format from = float_format(f->held);
 	struct float_format to = float_format(f->dtype);
 	bool fits = true;
 
+	if (f->unit == 4) {
+		/* F16 and BF16 are FP32, all of them. */
+		for (size_t j = 0; j < n; j++)
+			put_le32(raw + 4 * j, f->held == DTYPE_F16
+					? f32_bits_of_f16(x[j]) : x[j] << 16);
+		return true;
+	}
 	for (size_t j = 0; j < n; j++) {
 		uint64_t v;
 
