@@ -352,7 +352,12 @@ out:
 uint64_t planes_encode_memory(const struct slab *slab,
 			      const struct codec_settings *set)
 {
-	/* zstd's context; codes twice, keys, words; sparse numbers. */
-	return ((uint64_t)(set->effort > 7 ? 96 : 16) << 20) +
-	       10 * (uint64_t)slab->raw_len;
+	uint64_t n = slab->raw_len / front_of(slab->dtype, slab->dtype).unit;
+
+	/*
+	 * zstd's context. A unit: key, word, raw field; as a sparse number
+	 * with its class and mask. The payload, three tries of it, growing.
+	 */
+	return ((uint64_t)(set->effort > 7 ? 96 : 16) << 20) + 14 * n +
+	       6 * (uint64_t)slab->raw_len;
 }
