@@ -491,7 +491,7 @@ START_TEST(real_sidecar)
 	struct sens_table t;
 	struct source src;
 	struct real r;
-	struct sens_reader again = {real_read_at, &r};
+	struct read_again again = {real_read_at, &r};
 	double low = INFINITY;
 	char path[1000];
 

@@ -33,7 +33,7 @@ static void count_warning(void *ctx, const char *msg)
 static void open_written(struct sense_case *c, const struct sidecar_meta *meta,
 			 const struct sidecar_entry *v, size_t n)
 {
-	struct sens_reader reader = {case_read_at, c};
+	struct read_again reader = {case_read_at, c};
 	int n_warnings = 0;
 	struct hvqz_notes notes = {count_warning, &n_warnings};
 	struct source_memory m;

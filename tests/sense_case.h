@@ -49,7 +49,7 @@ static enum hvqz_ret case_read_at(void *ctx, uint64_t off, void *buf,
 /* Read c->file, which has one entry with a full Hessian. */
 static inline void case_read(struct sense_case *c)
 {
-	struct sens_reader reader = {case_read_at, c};
+	struct read_again reader = {case_read_at, c};
 	struct hvqz_err err = {0};
 	struct source_memory m;
 	struct source src;

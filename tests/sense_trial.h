@@ -83,7 +83,7 @@ static inline enum hvqz_ret trial_read_at(void *ctx, uint64_t off, void *buf,
 /* Run it, and read what it wrote to t->table. */
 static inline void trial_table(struct sense_trial *t)
 {
-	struct sens_reader reader = {trial_read_at, t};
+	struct read_again reader = {trial_read_at, t};
 	struct source_memory mem;
 	struct source src;
 

@@ -37,7 +37,7 @@ bool in_unchanged(const struct in_file *in);
 
 /*
  * The n bytes at offset off, of a file of which in_can_reread(). To be called
- * from any thread, as sens_reader.read_at; ctx is the struct in_file.
+ * from any thread, as read_again.read_at; ctx is the struct in_file.
  * HVQZ_IO: the file has changed since in_open().
  */
 enum hvqz_ret in_read_at(void *ctx, uint64_t off, void *buf, size_t n,

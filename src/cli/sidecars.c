@@ -17,7 +17,7 @@
 /* Keep `in` open for t's full Hessians, if it has any and that is possible. */
 static bool keep(const struct in_file *in, struct sens_table *t)
 {
-	struct sens_reader again = {in_read_at, (void *)in};
+	struct read_again again = {in_read_at, (void *)in};
 	size_t n_full = 0;
 
 	for (size_t i = 0; i < t->n; i++)

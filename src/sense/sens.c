@@ -51,7 +51,7 @@ void sens_table_sort(struct sens_table *t)
 		qsort(t->v, t->n, sizeof(*t->v), by_name);
 }
 
-void sens_table_set_reader(struct sens_table *t, const struct sens_reader *r)
+void sens_table_set_reader(struct sens_table *t, const struct read_again *r)
 {
 	for (size_t i = 0; i < t->n; i++)
 		t->v[i].full.file = *r;

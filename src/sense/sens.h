@@ -10,20 +10,11 @@
 #define SENSE_SENS_H
 
 #include "base/error.h"
+#include "base/read_again.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/*
- * Reading a sidecar again, by whoever has it open: the n bytes from offset off
- * on, all of them or an error. Called from many threads at once.
- */
-struct sens_reader {
-	enum hvqz_ret (*read_at)(void *ctx, uint64_t off, void *buf, size_t n,
-				 struct hvqz_err *err);
-	void *ctx;
-};
 
 /*
  * Where a sidecar has the full H of a weight: n_in × n_in values, row by row,
@@ -38,7 +29,7 @@ struct sens_full {
 	/* s [n_in], H_jk = C_jk·s_j·s_k; owned, or NULL. */
 	float *scale;
 	uint64_t n_tokens;	/* that it is a mean over; 0: unknown */
-	struct sens_reader file;	/* read_at NULL: cannot be read again */
+	struct read_again file;
 };
 
 struct sens {
@@ -72,7 +63,7 @@ struct sens *sens_table_add(struct sens_table *t, const char *name);
 void sens_table_sort(struct sens_table *t);
 
 /* Say for all entries how their full H is read; ctx stays the caller's. */
-void sens_table_set_reader(struct sens_table *t, const struct sens_reader *r);
+void sens_table_set_reader(struct sens_table *t, const struct read_again *r);
 
 /* Move all but the name from `from` to `to`, in place of what `to` has. */
 void sens_move(struct sens *to, struct sens *from);

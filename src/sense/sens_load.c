@@ -76,7 +76,7 @@ static void place_values(struct place *to, const uint8_t *p, size_t k,
 static enum hvqz_ret read_values(const struct sens *s, float *h,
 				 struct hvqz_err *err)
 {
-	const struct sens_reader *file = &s->full.file;
+	const struct read_again *file = &s->full.file;
 	struct place to = {.width = sens_block(s)};
 	size_t size = s->full.is_f16 ? 2 : 4, n = s->n_in * to.width;
 	uint8_t *step = malloc(STEP);
