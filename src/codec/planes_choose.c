@@ -85,9 +85,9 @@ static enum hvqz_ret count(const struct codes_plan *p,
 			continue;
 		}
 		for (size_t j = 0; j < m; j++)
-			to[codes_phase(class[j]) * h->size -
-			   ((size_t)(class[j] >> 3) << octave) +
-			   ((x[j] & mask) >> shift)]++;
+			h->n[h->zero + codes_phase(class[j]) * h->size -
+			     ((size_t)(class[j] >> 3) << octave) +
+			     ((x[j] & mask) >> shift)]++;
 	}
 	for (size_t s = 0; !classes && s < h->size; s++) {
 		h->n[s] += h->n[h->size + s];
