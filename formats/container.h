@@ -24,7 +24,9 @@ enum {
 	CONTAINER_INDEX_HEAD_LEN = 32,
 	CONTAINER_INDEX_ENTRY_LEN = 25,
 	CONTAINER_TRAILER_LEN = 64,
+	CONTAINER_DIGEST_LEN = 16,
 	CONTAINER_MAX_TENSORS = 1 << 21,
+	CONTAINER_MAX_COPIES = 16,	/* of one tensor */
 	CONTAINER_MAX_HEADER = 256 << 20,	/* bytes, unpacked */
 	CONTAINER_MAX_RATIO = 65536,	/* raw bytes per byte in the file */
 };
@@ -38,6 +40,14 @@ struct container_info {
 	uint64_t n_chunks;
 	struct model model;		/* owned */
 	uint8_t *tensor_flags;		/* [n_tensors]; owned; NULL: all 0 */
+	/*
+	 * [n_tensors]: 1 + the tensor of which this one is a copy, which then
+	 * has no chunks of its own; 0: it is none. Owned; NULL: all 0.
+	 */
+	uint32_t *copy_of;
+	/* Some chunks are differences from another model's file. */
+	bool has_base;
+	uint8_t base_digest[CONTAINER_DIGEST_LEN];	/* XXH3-128 of it */
 	/* key/value remarks, in file order; owned. For people, and for -l. */
 	struct container_note {
 		char *key, *value;
@@ -46,7 +56,8 @@ struct container_info {
 	uint64_t header_hash;		/* set by the reader */
 };
 
-enum { TENSOR_LOSSY = 1 };		/* in tensor_flags */
+/* In tensor_flags; TENSOR_COPY only in the file: copy_of has it. */
+enum { TENSOR_LOSSY = 1, TENSOR_COPY = 2 };
 
 struct chunk_head {
 	uint32_t tensor;	/* index in the table */
@@ -83,6 +94,13 @@ static inline float container_stat(double v)
 }
 
 void container_info_free(struct container_info *info);
+
+static inline bool container_is_copy(const struct container_info *info,
+				     size_t tensor)
+{
+	return info->copy_of && info->copy_of[tensor];
+}
+
 /*
  * Append a remark (copied). HVQZ_USAGE when the key is empty or over 65535
  * bytes, or either is not UTF-8.

@@ -90,6 +90,7 @@ void container_info_free(struct container_info *info)
 {
 	model_free(&info->model);
 	free(info->tensor_flags);
+	free(info->copy_of);
 	for (size_t i = 0; i < info->n_notes; i++) {
 		free(info->notes[i].key);
 		free(info->notes[i].value);
@@ -161,11 +162,57 @@ const char *container_find_note(const struct container_info *info,
 	return NULL;
 }
 
+/* Can tensor i be a copy of what it is said to be one of? */
+static enum hvqz_ret check_copy(const struct container_info *info, size_t i,
+				enum hvqz_ret how, struct hvqz_err *err)
+{
+	const struct tensor *t = &info->model.tensors[i], *of;
+	uint32_t n = info->copy_of[i] - 1;
+
+	if (n >= i || container_is_copy(info, n))
+		return hvqz_fail_tensor(err, how, t->name,
+					"a copy of tensor %" PRIu32 ", which "
+					"is not an original before it", n);
+	of = &info->model.tensors[n];
+	if (of->dtype != t->dtype || of->size != t->size || !t->size ||
+	    (info->tensor_flags &&
+	     info->tensor_flags[n] != info->tensor_flags[i]))
+		return hvqz_fail_tensor(err, how, t->name,
+					"a copy of tensor %" PRIu32 ", which "
+					"has another dtype, size or flags", n);
+	return HVQZ_OK;
+}
+
+/* No tensor has too many: a short file would restore to a long one. */
+static enum hvqz_ret check_copies(const struct container_info *info,
+				  enum hvqz_ret how, struct hvqz_err *err)
+{
+	const struct model *m = &info->model;
+	uint8_t *n = calloc(m->n_tensors + 1, 1);
+	enum hvqz_ret ret = HVQZ_OK;
+
+	if (!n)
+		return hvqz_nomem(err, m->n_tensors, "counting copies");
+	for (size_t i = 0; i < m->n_tensors && ret == HVQZ_OK; i++)
+		if (container_is_copy(info, i) &&
+		    ++n[info->copy_of[i] - 1] > CONTAINER_MAX_COPIES)
+			ret = hvqz_fail_tensor(err, how, m->tensors[i].name,
+					       "one copy of tensor %" PRIu32
+					       " more than %d",
+					       info->copy_of[i] - 1,
+					       CONTAINER_MAX_COPIES);
+	free(n);
+	return ret;
+}
+
 /* ---- packing ---- */
 
-static enum hvqz_ret pack_tensor(const struct tensor *t, uint8_t flags,
+static enum hvqz_ret pack_tensor(const struct container_info *info, size_t i,
 				 struct buf *raw, struct hvqz_err *err)
 {
+	const struct tensor *t = &info->model.tensors[i];
+	bool is_copy = container_is_copy(info, i);
+	uint8_t flags = info->tensor_flags ? info->tensor_flags[i] : 0;
 	size_t len = strlen(t->name);
 
 	if (!is_text((const uint8_t *)t->name, len))
@@ -174,11 +221,14 @@ static enum hvqz_ret pack_tensor(const struct tensor *t, uint8_t flags,
 	buf_u32(raw, (uint32_t)len);
 	buf_put(raw, t->name, len);
 	buf_u8(raw, (uint8_t)t->dtype);
-	buf_u8(raw, flags);
+	buf_u8(raw, flags | (is_copy ? TENSOR_COPY : 0));
 	buf_u8(raw, (uint8_t)t->rank);
-	for (unsigned i = 0; i < t->rank; i++)
-		buf_u64(raw, t->dim[i]);
-	return HVQZ_OK;
+	for (unsigned d = 0; d < t->rank; d++)
+		buf_u64(raw, t->dim[d]);
+	if (!is_copy)
+		return HVQZ_OK;
+	buf_u32(raw, info->copy_of[i] - 1);
+	return check_copy(info, i, HVQZ_USAGE, err);
 }
 
 enum hvqz_ret container_pack_header(const struct container_info *info,
@@ -193,15 +243,17 @@ enum hvqz_ret container_pack_header(const struct container_info *info,
 				 "%zu tensors; a .hvqz has at most %d",
 				 m->n_tensors, CONTAINER_MAX_TENSORS);
 	TRY(check_unique(m, HVQZ_UNSUPPORTED, err));
+	TRY(check_copies(info, HVQZ_USAGE, err));
 	buf_u16(raw, (uint16_t)format_len);
 	buf_put(raw, m->format, format_len);
 	buf_u64(raw, m->head_len);
 	buf_put(raw, m->head, m->head_len);
+	buf_u8(raw, info->has_base);
+	if (info->has_base)
+		buf_put(raw, info->base_digest, CONTAINER_DIGEST_LEN);
 	buf_u32(raw, (uint32_t)m->n_tensors);
 	for (size_t i = 0; i < m->n_tensors; i++)
-		TRY(pack_tensor(&m->tensors[i],
-				info->tensor_flags ? info->tensor_flags[i] : 0,
-				raw, err));
+		TRY(pack_tensor(info, i, raw, err));
 	buf_u32(raw, (uint32_t)info->n_notes);
 	for (size_t i = 0; i < info->n_notes; i++) {
 		size_t key_len = strlen(info->notes[i].key);
@@ -256,6 +308,46 @@ static enum hvqz_ret parse_source(struct cursor *c, struct model *m,
 	return HVQZ_OK;
 }
 
+static enum hvqz_ret parse_base(struct cursor *c, struct container_info *info,
+				struct hvqz_err *err)
+{
+	const uint8_t *digest;
+	uint8_t has;
+
+	if (!cur_u8(c, &has))
+		return cut_short("the base model's digest", err);
+	if (has > 1)
+		return hvqz_fail(err, HVQZ_UNSUPPORTED,
+				 "a base model of kind %u is unknown to this "
+				 "version", has);
+	info->has_base = has;
+	if (!has)
+		return HVQZ_OK;
+	digest = cur_take(c, CONTAINER_DIGEST_LEN);
+	if (!digest)
+		return cut_short("the base model's digest", err);
+	memcpy(info->base_digest, digest, CONTAINER_DIGEST_LEN);
+	return HVQZ_OK;
+}
+
+/* Behind a copy's dimensions: what it is a copy of. */
+static enum hvqz_ret parse_copy(struct cursor *c, struct container_info *info,
+				size_t i, struct hvqz_err *err)
+{
+	uint32_t original;
+
+	if (!cur_u32(c, &original))
+		return cut_short("the tensor table", err);
+	if (original >= i)
+		return hvqz_fail_tensor(err, HVQZ_DAMAGED,
+					info->model.tensors[i].name,
+					"a copy of tensor %" PRIu32 ", which "
+					"is not an original before it",
+					original);
+	info->copy_of[i] = original + 1;
+	return check_copy(info, i, HVQZ_DAMAGED, err);
+}
+
 /* name: TENSOR_MAX_NAME + 1 bytes of scratch. */
 static enum hvqz_ret parse_tensor(struct cursor *c, struct container_info *info,
 				  char *name, struct hvqz_err *err)
@@ -281,7 +373,7 @@ static enum hvqz_ret parse_tensor(struct cursor *c, struct container_info *info,
 	name[name_len] = 0;
 	if (!cur_u8(c, &dtype) || !cur_u8(c, &flags) || !cur_u8(c, &rank))
 		return cut_short("the tensor table", err);
-	if (flags & ~TENSOR_LOSSY)
+	if (flags & ~(TENSOR_LOSSY | TENSOR_COPY))
 		return hvqz_fail_tensor(err, HVQZ_UNSUPPORTED, name,
 					"tensor flags 0x%02x are unknown to "
 					"this version",
@@ -298,8 +390,8 @@ static enum hvqz_ret parse_tensor(struct cursor *c, struct container_info *info,
 		return hvqz_fail_tensor(err, HVQZ_DAMAGED, name,
 					"marked as lossy, which %s cannot be",
 					dtype_name((enum dtype)dtype));
-	info->tensor_flags[i] = flags;
-	return HVQZ_OK;
+	info->tensor_flags[i] = flags & TENSOR_LOSSY;
+	return flags & TENSOR_COPY ? parse_copy(c, info, i, err) : HVQZ_OK;
 }
 
 static enum hvqz_ret parse_tensors(struct cursor *c,
@@ -319,14 +411,16 @@ static enum hvqz_ret parse_tensors(struct cursor *c,
 				 "most is %d",
 				 n, cur_left(c), CONTAINER_MAX_TENSORS);
 	info->tensor_flags = calloc(n ? n : 1, 1);
+	info->copy_of = calloc(n ? n : 1, sizeof(*info->copy_of));
 	name = malloc(TENSOR_MAX_NAME + 1);
-	if (!info->tensor_flags || !name)
+	if (!info->tensor_flags || !info->copy_of || !name)
 		ret = hvqz_nomem(err, n, "the tensor table");
 	while (ret == HVQZ_OK && info->model.n_tensors < n)
 		ret = parse_tensor(c, info, name, err);
 	free(name);
 	if (ret != HVQZ_OK)
 		return ret;
+	TRY(check_copies(info, HVQZ_DAMAGED, err));
 	return check_unique(&info->model, HVQZ_DAMAGED, err);
 }
 
@@ -369,6 +463,7 @@ enum hvqz_ret container_parse_header(const uint8_t *raw, size_t len,
 	struct cursor c = {raw, raw + len};
 
 	TRY(parse_source(&c, &info->model, err));
+	TRY(parse_base(&c, info, err));
 	TRY(parse_tensors(&c, info, err));
 	TRY(parse_notes(&c, info, err));
 	if (cur_left(&c))

@@ -12,13 +12,14 @@
 
 #include <inttypes.h>
 
-/* Step over tensors that are complete or have no bytes. */
+/* Step over tensors that are complete, have no bytes or are copies. */
 static void settle(struct tiling *at, const struct container_info *info)
 {
 	const struct model *m = &info->model;
 
 	while (at->tensor < m->n_tensors &&
-	       at->row == tensor_rows(&m->tensors[at->tensor]).n_rows) {
+	       (at->row == tensor_rows(&m->tensors[at->tensor]).n_rows ||
+		container_is_copy(info, at->tensor))) {
 		at->tensor++;
 		at->row = 0;
 	}
@@ -156,6 +157,11 @@ static enum hvqz_ret check_loss(const struct container_info *info,
 			"should be finite and not negative",
 			at->n, (double)h->noise, (double)h->signal,
 			(double)h->loss);
+	if (h->codec == CODEC_DELTA && !info->has_base)
+		return hvqz_fail_tensor(err, HVQZ_DAMAGED, name,
+					"chunk %" PRIu64
+					": a difference from a base model, and "
+					"the header names none", at->n);
 	if (is_lossy(info, at->tensor))
 		return HVQZ_OK;
 	if (is_lossy_codec(h->codec))
@@ -202,6 +208,8 @@ enum hvqz_ret container_check_counts(const struct container_info *info,
 	for (size_t i = 0; i < m->n_tensors; i++) {
 		uint64_t n_rows = tensor_rows(&m->tensors[i]).n_rows;
 
+		if (container_is_copy(info, i))
+			continue;
 		least += n_rows != 0;
 		most += n_rows; /* at most data_size < 2^63 */
 	}

@@ -9,6 +9,7 @@
 #endif
 
 #include "cli/args.h"
+#include "cli/base_file.h"
 #include "cli/blas_env.h"
 #include "cli/convert.h"
 #include "cli/descriptors.h"
@@ -22,6 +23,7 @@ int main(int argc, char **argv)
 {
 	struct args args;
 	struct sidecars sidecars = {0};
+	struct base_file base = {0};
 	struct list_sum sum = {0};
 	bool go;
 
@@ -32,7 +34,7 @@ int main(int argc, char **argv)
 	go = args_parse(&args, argc, argv) == ARGS_RUN;
 	message_setup(args.common.verbosity, args.common.no_warn_status);
 	go = go && hardware_settle(&args.common) &&
-	     sidecars_load(&args, &sidecars);
+	     sidecars_load(&args, &sidecars) && base_file_open(&base, &args);
 
 	for (size_t i = 0; go && i < args.n_files; i++) {
 		if (signals_stopped(NULL))
@@ -44,6 +46,8 @@ int main(int argc, char **argv)
 	}
 	list_end(&args, &sum);
 
+	base_file_unchanged(&base);
+	base_file_close(&base);
 	sidecars_free(&sidecars);
 	args_free(&args);
 	descriptors_close();

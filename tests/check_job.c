@@ -210,7 +210,7 @@ START_TEST(impossible_extractions_are_refused)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		const char *globs[] = {bad[i].glob};
 		struct extract_options x = {globs, 1, bad[i].rows, bad[i].a,
-					    bad[i].b, 0};
+					    bad[i].b, 0, NULL};
 		struct source_memory mem;
 		struct source src;
 		struct sink sink;

@@ -77,7 +77,8 @@ CHANGE(max_raw_over_data, put_le32(PROLOGUE(12), 77))
 CHANGE(head_flags, *HEAD(1, 5) = 1)
 CHANGE(head_reserved_6, *HEAD(1, 6) = 1)
 CHANGE(head_reserved_7, *HEAD(1, 7) = 0x80)
-CHANGE(tensor_flags, *image_in_header(im, "b.bias", 1) = 2)
+CHANGE(tensor_flags, *image_in_header(im, "b.bias", 1) = 4)
+CHANGE(tensor_flags_high, *image_in_header(im, "b.bias", 1) = 0x81)
 
 /* ---- H2: the header ---- */
 
@@ -136,6 +137,71 @@ CHANGE(note_key_bad, image_in_header(im, "encoder", 0)[-1] = 0xff)
 CHANGE(note_value_nul, *image_in_header(im, "encoder", 5) = 0)
 CHANGE(header_too_long, buf_u8(&im->header, 0))
 CHANGE(header_cut, im->header.len--)
+
+/* ---- H2: a base model ---- */
+
+static void add_base(struct image *im, uint8_t kind)
+{
+	size_t at = image_base_at(im);
+
+	im->header.p[at] = kind;
+	image_splice(&im->header, at + 1, 0, "0123456789abcdef", 16);
+}
+
+CHANGE(base_1, add_base(im, 1))
+CHANGE(base_2, add_base(im, 2))
+CHANGE(base_255, add_base(im, 255))
+CHANGE(base_missing, im->header.p[image_base_at(im)] = 1)
+CHANGE(base_needless, add_base(im, 0))
+CHANGE(base_cut, im->header.len = image_base_at(im))
+CHANGE(base_digest_cut, add_base(im, 1);
+       im->header.len = image_base_at(im) + 16)
+CHANGE(delta_with_base, add_base(im, 1); *HEAD(0, 4) = 6)
+CHANGE(delta_no_base, *HEAD(2, 4) = 6)
+
+/* ---- H2, H3: copies; a.weight is tensor 0, b.bias tensor 2 ---- */
+
+enum { COPY = TENSOR_COPY };
+
+#define COPY_OF(of) image_add_copy(im, NULL, "tied", DTYPE_F32, COPY, 5, of)
+#define COPY_AS(dtype, flags, n, of) \
+	image_add_copy(im, NULL, "tied", dtype, flags, n, of)
+
+CHANGE(copy_last, COPY_OF(2))
+CHANGE(copy_reshaped, COPY_AS(DTYPE_BF16, COPY | TENSOR_LOSSY, 24, 0))
+CHANGE(copy_thrice, COPY_OF(2);
+       image_add_copy(im, NULL, "again", DTYPE_F32, COPY, 5, 2))
+CHANGE(copy_of_itself, COPY_OF(4))
+CHANGE(copy_of_later, COPY_OF(5);
+       image_add_copy(im, NULL, "later", DTYPE_F32, COPY, 5, 2))
+CHANGE(copy_of_none, COPY_OF(UINT32_MAX))
+CHANGE(copy_of_copy, COPY_OF(2);
+       image_add_copy(im, NULL, "again", DTYPE_F32, COPY, 5, 4))
+CHANGE(copy_dtype, COPY_AS(DTYPE_I32, COPY, 5, 2))
+CHANGE(copy_size, COPY_AS(DTYPE_F32, COPY, 4, 2))
+CHANGE(copy_size_more, COPY_AS(DTYPE_F32, COPY, 6, 2))
+CHANGE(copy_lossy, COPY_AS(DTYPE_F32, COPY | TENSOR_LOSSY, 5, 2))
+CHANGE(copy_lossless, COPY_AS(DTYPE_BF16, COPY, 24, 0))
+CHANGE(copy_empty, COPY_AS(DTYPE_F32, COPY, 0, 1))
+CHANGE(copy_cut, COPY_OF(2); im->header.len -= 30)
+CHANGE(copy_first, *image_in_header(im, "a.weight", 1) |= COPY;
+       image_splice(&im->header, image_find_name(im, "a.weight") + 8 + 19, 0,
+		    "\0\0\0\0", 4))
+
+static void copy_between(struct image *im)
+{
+	image_add_copy(im, "scalar", "tied", DTYPE_F32, COPY, 5, 2);
+	put_le32(HEAD(3, 0), 4);
+}
+
+/* A chunk for it: once in the tensor's place, once behind the last. */
+CHANGE(copy_chunk, copy_between(im); image_repeat_chunk(im, 2);
+       put_le32(HEAD(3, 0), 3); put_le64(PROLOGUE(40), 5))
+CHANGE(copy_chunk_last, COPY_OF(2); image_repeat_chunk(im, 2);
+       image_swap_chunks(im, 3, 4); put_le32(HEAD(4, 0), 4);
+       put_le64(PROLOGUE(40), 5))
+/* Its rows allow no chunk more. */
+CHANGE(copy_count, COPY_OF(2); put_le64(PROLOGUE(40), 13))
 
 static void note_key_empty(struct image *im)
 {
@@ -217,7 +283,7 @@ CHANGE(stored_max, put_le32(HEAD(0, 24), UINT32_MAX))
 CHANGE(stored_less_raw, put_le32(HEAD(0, 24), 31); im->chunk[0].payload.len--)
 CHANGE(stored_none, put_le32(HEAD(0, 24), 0); *HEAD(0, 4) = 1;
        im->chunk[0].payload.len = 0)
-CHANGE(codec_6, *HEAD(0, 4) = 6)
+CHANGE(codec_7, *HEAD(0, 4) = 7)
 CHANGE(codec_255, *HEAD(2, 4) = 255)
 CHANGE(lossy_codec, *HEAD(2, 4) = 2)
 CHANGE(lossy_codec_3, *HEAD(2, 4) = 3)
@@ -409,7 +475,8 @@ const struct corpus_case container_corpus[] = {
 	CASE("H1", AT_CHUNKS, head_flags, UNSUP, "reserved"),
 	CASE("H1", AT_CHUNKS, head_reserved_6, UNSUP, "reserved"),
 	CASE("H1", AT_CHUNKS, head_reserved_7, UNSUP, "reserved"),
-	CASE("H1", AT_HEADER, tensor_flags, UNSUP, "flags 0x02"),
+	CASE("H1", AT_HEADER, tensor_flags, UNSUP, "flags 0x04"),
+	CASE("H1", AT_HEADER, tensor_flags_high, UNSUP, "flags 0x81"),
 
 	CASE("H2", AT_PROLOGUE_HASH, prologue_hash, BAD, "hash"),
 	CASE("H2", AT_PROLOGUE_HASH, prologue_length, BAD, "hash"),
@@ -462,6 +529,29 @@ const struct corpus_case container_corpus[] = {
 	CASE("H2", AT_HEADER, note_value_nul, BAD, "UTF-8"),
 	CASE("H2", AT_HEADER, header_too_long, BAD, "too many"),
 	CASE("H2", AT_HEADER, header_cut, BAD, "ends inside"),
+	CASE("H2", AT_HEADER, base_1, HVQZ_OK, ""),
+	CASE("H2", AT_HEADER, base_2, UNSUP, "of kind 2"),
+	CASE("H2", AT_HEADER, base_255, UNSUP, "of kind 255"),
+	CASE("H2", AT_HEADER, base_missing, BAD, ""),
+	CASE("H2", AT_HEADER, base_needless, BAD, ""),
+	CASE("H2", AT_HEADER, base_cut, BAD, "inside the base"),
+	CASE("H2", AT_HEADER, base_digest_cut, BAD, "inside the base"),
+	CASE("H2", AT_HEADER, copy_last, HVQZ_OK, ""),
+	CASE("H2", AT_HEADER, copy_reshaped, HVQZ_OK, ""),
+	CASE("H2", AT_HEADER, copy_thrice, HVQZ_OK, ""),
+	CASE("H2", AT_HEADER, copy_between, HVQZ_OK, ""),
+	CASE("H2", AT_HEADER, copy_of_itself, BAD, "tensor 4, which is not an"),
+	CASE("H2", AT_HEADER, copy_of_later, BAD, "tensor 5, which is not an"),
+	CASE("H2", AT_HEADER, copy_of_none, BAD, "which is not an"),
+	CASE("H2", AT_HEADER, copy_of_copy, BAD, "tensor 4, which is not an"),
+	CASE("H2", AT_HEADER, copy_first, BAD, "tensor 0, which is not an"),
+	CASE("H2", AT_HEADER, copy_dtype, BAD, "another dtype, size or flags"),
+	CASE("H2", AT_HEADER, copy_size, BAD, "another dtype, size or flags"),
+	CASE("H2", AT_HEADER, copy_size_more, BAD, "another dtype, size or"),
+	CASE("H2", AT_HEADER, copy_lossy, BAD, "another dtype, size or flags"),
+	CASE("H2", AT_HEADER, copy_lossless, BAD, "another dtype, size or"),
+	CASE("H2", AT_HEADER, copy_empty, BAD, "another dtype, size or flags"),
+	CASE("H2", AT_HEADER, copy_cut, BAD, "inside the tensor table"),
 
 	CASE("H3", AT_CHUNKS, chunks_swapped, BAD, "is due"),
 	CASE("H3", AT_CHUNKS, tensors_swapped, BAD, "is due"),
@@ -484,6 +574,9 @@ const struct corpus_case container_corpus[] = {
 	CASE("H3", AT_CHUNKS, tensor_max, BAD, "is due"),
 	CASE("H3", AT_CHUNKS, tensor_past, BAD, "is due"),
 	CASE("H3", AT_CHUNKS, tiled_otherwise, HVQZ_OK, ""),
+	CASE("H3", AT_HEADER, copy_chunk, BAD, "is due"),
+	CASE("H3", AT_HEADER, copy_chunk_last, BAD, "complete after"),
+	CASE("H3", AT_HEADER, copy_count, BAD, "allows"),
 
 	CASE("H4", AT_CHUNKS, raw_len_more, BAD, "raw length"),
 	CASE("H4", AT_CHUNKS, raw_len_less, BAD, "raw length"),
@@ -493,8 +586,10 @@ const struct corpus_case container_corpus[] = {
 	CASE("H5", AT_CHUNKS, stored_less_raw, BAD, "stored raw"),
 	CASE("H5", AT_CHUNKS, stored_none, BAD, "stored length"),
 	CASE("H5", AT_HEADER, stored_past_end, BAD, "truncated"),
-	CASE("H6", AT_CHUNKS, codec_6, UNSUP, "codec 6 is unknown"),
+	CASE("H6", AT_CHUNKS, codec_7, UNSUP, "codec 7 is unknown"),
 	CASE("H6", AT_CHUNKS, codec_255, UNSUP, "codec 255"),
+	CASE("H6", AT_CHUNKS, delta_no_base, BAD, "from a base model"),
+	CASE("H6", AT_HEADER, delta_with_base, HVQZ_OK, ""),
 	CASE("H6", AT_CHUNKS, lossy_codec, BAD, "lossy codec"),
 	CASE("H6", AT_CHUNKS, lossy_codec_3, BAD, "lossy codec"),
 	CASE("H6", AT_CHUNKS, lossy_codec_4, BAD, "lossy codec"),

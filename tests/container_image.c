@@ -284,12 +284,41 @@ void image_rename_to(struct image *im, const char *name, const void *p,
 	image_splice(&im->header, at, strlen(name), p, n);
 }
 
-size_t image_table_at(const struct image *im)
+size_t image_base_at(const struct image *im)
 {
 	const uint8_t *p = im->header.p;
 	size_t at = 2u + get_le16(p);
 
 	return at + 8 + get_le64(p + at);
+}
+
+size_t image_table_at(const struct image *im)
+{
+	size_t at = image_base_at(im);
+
+	return at + 1 + (im->header.p[at] ? 16 : 0);
+}
+
+void image_add_copy(struct image *im, const char *before, const char *name,
+		    enum dtype dtype, uint8_t flags, uint64_t n, uint32_t of)
+{
+	uint8_t *count = im->header.p + image_table_at(im);
+	size_t at = before ? image_find_name(im, before) - 4
+			   : im->header.len - 28;
+	struct buf rec = {0};
+
+	put_le32(count, get_le32(count) + 1);
+	put_le64(im->prologue + 32, get_le64(im->prologue + 32) +
+				    n * dtype_bits(dtype) / 8);
+	buf_u32(&rec, (uint32_t)strlen(name));
+	buf_put(&rec, name, strlen(name));
+	buf_u8(&rec, (uint8_t)dtype);
+	buf_u8(&rec, flags);
+	buf_u8(&rec, 1);
+	buf_u64(&rec, n);
+	buf_u32(&rec, of);
+	image_splice(&im->header, at, 0, rec.p, rec.len);
+	buf_free(&rec);
 }
 
 void image_drop_chunk(struct image *im, size_t i)

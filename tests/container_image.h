@@ -9,6 +9,7 @@
 #define TESTS_CONTAINER_IMAGE_H
 
 #include "base/buf.h"
+#include "base/dtype.h"
 
 #include <stdint.h>
 #include <zstd.h>
@@ -68,6 +69,8 @@ void image_rehash(uint8_t *p, size_t at);
 void image_splice(struct buf *b, size_t at, size_t n, const void *p,
 		  size_t m);
 
+/* Where in the unpacked header it says whether there is a base model. */
+size_t image_base_at(const struct image *im);
 /* Where in the unpacked header the tensor table starts. */
 size_t image_table_at(const struct image *im);
 /* Where in the unpacked header the last occurrence of name starts. */
@@ -77,6 +80,13 @@ uint8_t *image_in_header(struct image *im, const char *name, size_t off);
 /* The table's entry gets another name, with its length. */
 void image_rename_to(struct image *im, const char *name, const void *p,
 		     size_t n);
+
+/*
+ * A tensor of n elements more in the table, a copy of tensor `of`: before
+ * another one, or (NULL) as the last.
+ */
+void image_add_copy(struct image *im, const char *before, const char *name,
+		    enum dtype dtype, uint8_t flags, uint64_t n, uint32_t of);
 
 void image_drop_chunk(struct image *im, size_t i);
 void image_swap_chunks(struct image *im, size_t i, size_t j);

@@ -57,6 +57,8 @@ static const struct option_row table[] = {
 	{"condition", required_argument, OPT_CONDITION, IN_Z, take_coding},
 	{"alpha", required_argument, OPT_ALPHA, IN_Z, take_coding},
 	{"sidecar", required_argument, OPT_SIDECAR, IN_Z, take_coding},
+	{"base", required_argument, OPT_BASE, IN_Z | IN_D | IN_T | IN_X,
+	 take_coding},
 	{"tensor", required_argument, OPT_TENSOR, IN_Z, take_coding},
 	{"chunk", required_argument, OPT_CHUNK, IN_Z, take_coding},
 	{"verify", no_argument, OPT_VERIFY, IN_Z, take_coding},
@@ -184,6 +186,7 @@ static bool check_stdin(const struct args *a)
 		n += strcmp(a->files[i], "-") == 0;
 	for (size_t i = 0; i < a->n_sidecars; i++)
 		n += strcmp(a->sidecars[i], "-") == 0;
+	n += a->base && strcmp(a->base, "-") == 0;
 	return options_check_stdin(n);
 }
 
@@ -195,6 +198,10 @@ static bool check_lossless(const struct args *a, const bool *seen)
 				    OPT_BPP, OPT_KL, OPT_BODY, OPT_BITS,
 				    OPT_GROUP, OPT_CONDITION, OPT_ALPHA};
 
+	if (a->mode == MODE_ENCODE && a->base && !a->encode.n_rules &&
+	    !is_seen(seen, OPT_LOSSLESS))
+		return REFUSE("--base needs --lossless: what is quantized is "
+			      "not a difference from anything");
 	if (!is_seen(seen, OPT_LOSSLESS) || a->encode.n_rules)
 		return true;
 	for (size_t i = 0; i < sizeof(lossy) / sizeof(*lossy); i++)

@@ -41,6 +41,7 @@ struct args {
 	struct extract_options extract;	/* globs owned */
 	const char **sidecars;		/* owned */
 	size_t n_sidecars;
+	const char *base;		/* --base, or NULL */
 
 	const char **files;		/* owned; at least one; "-" is stdin */
 	size_t n_files;

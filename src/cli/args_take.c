@@ -192,6 +192,9 @@ bool take_coding(void *ctx, int code, const char *arg)
 		return number_share(arg, 0, 0.5, &p->outliers) ||
 		       REFUSE("--outliers: '%s' is not a share from 0 to 0.5",
 			      arg);
+	case OPT_BASE:
+		a->base = arg;
+		return true;
 	case OPT_CONDITION:
 		return condition_parse(arg, &p->condition) ||
 		       REFUSE("--condition: '%s' is not none, smooth or hero",

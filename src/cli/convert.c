@@ -12,11 +12,13 @@
 
 #include "cli/convert.h"
 
+#include "cli/base_file.h"
 #include "cli/in_file.h"
 #include "cli/message.h"
 #include "cli/out_file.h"
 #include "cli/progress.h"
 #include "cli/report.h"
+#include "cli/scratch_file.h"
 #include "cli/signals.h"
 #include "cli/suffix.h"
 
@@ -31,6 +33,8 @@ struct task {
 	struct out_file out;
 	struct job_env env;
 	struct job_report rep;
+	struct scratch_file scratch;
+	struct job_scratch scratch_ops;
 };
 
 /* ---- is the input what the mode wants? ---- */
@@ -174,6 +178,8 @@ static void work_to_output(struct task *t)
 			 (a->no_sync ? OUT_NO_SYNC : 0);
 
 	if (where == SKIP ||
+	    (where == TO_FILE && base_file_is_output(a, name)) ||
+	    (a->remove && base_file_is_input(a, t->in.path)) ||
 	    !out_open(&t->out, where == TO_FILE ? name : NULL, &t->in, flags))
 		goto out;
 	if (!work(t, &t->out.sink))
@@ -199,7 +205,9 @@ void convert_file(const struct args *args, struct sens_table *sens,
 		.notes = {message_note, (void *)t.in.name},
 		.progress = progress_update,
 		.stopped = signals_stopped,
+		.scratch = &t.scratch_ops,
 	};
+	t.scratch_ops = scratch_file_ops(&t.scratch);
 	if (args->mode != MODE_ENCODE && !content_suits(&t.in)) {
 		/* told */
 	} else if (args->mode == MODE_TEST) {
@@ -210,5 +218,6 @@ void convert_file(const struct args *args, struct sens_table *sens,
 	} else {
 		work_to_output(&t);
 	}
+	scratch_file_close(&t.scratch);
 	in_close(&t.in);
 }

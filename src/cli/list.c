@@ -155,16 +155,30 @@ const char *list_codecs(uint32_t codecs, char *text)
 	return n ? text : "-";
 }
 
+/* What its chunks are coded with, or what it is a copy of. */
+static void cell_coding(struct table *t, const struct listing *l, size_t i)
+{
+	const struct container_info *info = &l->info;
+	char buf[LIST_CODECS_LEN];
+
+	if (container_is_copy(info, i))
+		table_cell(t, "copy of %s",
+			   info->model.tensors[info->copy_of[i] - 1].name);
+	else
+		table_cell(t, "%s",
+			   list_codecs(l->t ? l->t[i].codecs : 0, buf));
+}
+
 static void add_tensor(struct table *t, const struct listing *l, size_t i)
 {
 	const struct tensor *x = &l->info.model.tensors[i];
 	uint64_t stored = l->t && l->is_hvqz ? l->t[i].stored : x->size;
-	char shape[200], codecs[LIST_CODECS_LEN];
+	char shape[200];
 
 	table_cell(t, "%s", x->name);
 	table_cell(t, "%s", dtype_name(x->dtype));
 	table_cell(t, "%s", tensor_shape(x, shape, sizeof(shape)));
-	table_cell(t, "%s", list_codecs(l->t ? l->t[i].codecs : 0, codecs));
+	cell_coding(t, l, i);
 	cell_number(t, stored);
 	cell_bpp(t, stored, x->n_elems);
 	cell_snr(t, l->is_hvqz, l->t ? l->t[i].signal : 0,

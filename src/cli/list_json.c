@@ -139,6 +139,9 @@ static bool print_tensor(const char *file, const struct listing *l, size_t i)
 	if (l->is_hvqz) {
 		json_line_number(&o, "chunks", t->n_chunks);
 		json_line_set(&o, "codecs", codecs(t->codecs));
+		if (container_is_copy(&l->info, i))
+			json_line_text(&o, "copy_of", l->info.model.tensors
+						[l->info.copy_of[i] - 1].name);
 		json_line_set(&o, "lossy", json_boolean(lossy));
 		json_line_set(&o, "snr_db", snr(t->signal, t->noise));
 		json_line_set(&o, "kl_estimate", kl(t->loss));

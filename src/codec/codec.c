@@ -12,6 +12,7 @@ static const struct codec *const codecs[] = {
 	&codec_trellis,
 	&codec_rtn,
 	&codec_conditioned,
+	&codec_delta,
 };
 
 const struct codec *codec_find(unsigned id)
@@ -94,7 +95,7 @@ static enum hvqz_ret prefer_exact(const struct codec_env *env,
 		goto out;
 	ret = codec_planes.encode(env, slab, set, NULL, raw, &exact, &none,
 				  &declined, err);
-	if (ret == HVQZ_OK && exact.len <= out->len) {
+	if (ret == HVQZ_OK && !declined && exact.len <= out->len) {
 		struct buf longer = *out;
 
 		*out = exact;
@@ -107,6 +108,35 @@ out:
 	return ret;
 }
 
+/*
+ * The difference from the base model's rows, where there are any; planes may
+ * be shorter where the models are not alike. *done: it is in out.
+ */
+static enum hvqz_ret try_delta(const struct codec_env *env,
+			       const struct slab *slab,
+			       const struct codec_settings *set,
+			       const uint8_t *raw, struct buf *out,
+			       const struct codec **used, bool *done,
+			       struct hvqz_err *err)
+{
+	struct codec_stats none = {0};
+	bool declined;
+
+	*done = false;
+	if (!env->base || set->codec != CODEC_PLANES)
+		return HVQZ_OK;
+	buf_clear(out);
+	TRY(codec_delta.encode(env, slab, set, NULL, raw, out, &none,
+			       &declined, err));
+	*used = &codec_delta;
+	*done = !declined && out->len < slab->raw_len;
+	/* Nothing without a base comes near half. */
+	if (*done && out->len > slab->raw_len / 2)
+		return prefer_exact(env, slab, set, raw, out, used, &none,
+				    err);
+	return HVQZ_OK;
+}
+
 enum hvqz_ret codec_encode(const struct codec_env *env,
 			   const struct slab *slab,
 			   const struct codec_settings *set,
@@ -114,8 +144,12 @@ enum hvqz_ret codec_encode(const struct codec_env *env,
 			   struct buf *out, const struct codec **used,
 			   struct codec_stats *stats, struct hvqz_err *err)
 {
-	bool nonfinite = false;
+	bool nonfinite = false, done;
 
+	*stats = (struct codec_stats){0};
+	TRY(try_delta(env, slab, set, raw, out, used, &done, err));
+	if (done)
+		return HVQZ_OK;
 	for (unsigned id = codec_first(set);; id = next_codec(id, set)) {
 		bool declined = false;
 

@@ -28,6 +28,7 @@ enum codec_id {
 	CODEC_TRELLIS = 3,
 	CODEC_RTN = 4,
 	CODEC_CONDITIONED = 5,	/* a body of 2, 3 or 4 inside */
+	CODEC_DELTA = 6,	/* from the same rows of a base model */
 };
 
 /* In which coordinates to quantize (sense/condition.h). */
@@ -109,6 +110,11 @@ struct codec_env {
 	const struct kernels *kern;
 	/* Of the Hessian of the slab's tensor, or NULL. */
 	const struct factor *factor;
+	/*
+	 * The same rows of the same tensor in the base model, [raw_len], or
+	 * NULL. Codec 6 codes the difference.
+	 */
+	const uint8_t *base;
 	/* Asked now and then in long loops: true means give up. May be NULL. */
 	bool (*stopped)(void *ctx);
 	void *stopped_ctx;
@@ -160,6 +166,7 @@ extern const struct codec codec_hasvq;
 extern const struct codec codec_trellis;
 extern const struct codec codec_rtn;
 extern const struct codec codec_conditioned;
+extern const struct codec codec_delta;
 
 /* Who gets the first try: set->codec, or the conditioner around it. */
 unsigned codec_first(const struct codec_settings *set);

@@ -2,7 +2,7 @@
  * decode.c - jobs: restore a .hvqz, or only test it.
  */
 #include "formats/safetensors.h"
-#include "job/job_internal.h"
+#include "job/walk.h"
 #include "stream/pipeline.h"
 
 #include <stdlib.h>
@@ -14,6 +14,8 @@ struct decode_job {
 	struct codec_env codec_env;
 	struct container_info info;
 	struct container_reader *reader;
+	struct chunk_walk walk;
+	struct base_map base;
 	const struct writer_ops *writer;	/* NULL when testing */
 	void *state;				/* the writer's */
 	struct model made;			/* when dtypes change */
@@ -27,11 +29,7 @@ static enum hvqz_ret next(void *ctx, void *slot, bool *end,
 	struct decode_job *j = ctx;
 	struct decode_unit *u = slot;
 
-	TRY(job_poll(j->env, err));
-	TRY(container_read_chunk(j->reader, &u->head, end, err));
-	if (*end)
-		return container_read_tail(j->reader, err);
-	return container_read_payload(j->reader, &u->payload, err);
+	return chunk_walk_next(&j->walk, u, end, err);
 }
 
 static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
@@ -43,8 +41,8 @@ static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
 
 	(void)worker;
 	u->bad = false;
-	ret = decode_unit_run(u, &j->codec_env, &j->info, j->opt->dtype,
-			      &u->err);
+	ret = decode_unit_run(u, &j->codec_env, &j->info, &j->base,
+			      j->opt->dtype, &u->err);
 	if (ret != HVQZ_OK && j->opt->bad && ret != HVQZ_NOMEM) {
 		u->bad = true;
 		return HVQZ_OK;
@@ -65,12 +63,15 @@ static enum hvqz_ret put(void *ctx, void *slot, struct hvqz_err *err)
 	} else if (j->writer) {
 		TRY(j->writer->put(j->state, j->out, u->bytes, u->len, err));
 	}
-	report_chunk(j->rep, &u->head);
-	j->rep->in_bytes += CONTAINER_CHUNK_HEAD_LEN + u->head.stored_len;
+	if (u->as == u->head.tensor) {
+		report_chunk(j->rep, &u->head);
+		j->rep->in_bytes += CONTAINER_CHUNK_HEAD_LEN +
+				    u->head.stored_len;
+	}
 	if (j->env->progress)
 		j->env->progress(j->env->progress_ctx, j->rep->in_bytes,
 				 j->out ? j->out->off : 0,
-				 j->info.model.tensors[u->head.tensor].name);
+				 j->info.model.tensors[u->as].name);
 	return HVQZ_OK;
 }
 
@@ -103,6 +104,16 @@ static enum hvqz_ret plan_output(struct decode_job *j, struct hvqz_err *err)
 	return j->writer->plan(&j->made, &j->state, err);
 }
 
+/* A test has seen a copy when it has seen its original. */
+static bool not_again(void *ctx, size_t as, uint64_t off, uint64_t len)
+{
+	const struct decode_job *j = ctx;
+
+	(void)off;
+	(void)len;
+	return !container_is_copy(&j->info, as);
+}
+
 static enum hvqz_ret run(struct decode_job *j, struct source *src,
 			 struct decode_unit *units, struct hvqz_err *err)
 {
@@ -110,6 +121,10 @@ static enum hvqz_ret run(struct decode_job *j, struct source *src,
 	unsigned n = job_threads(j->env);
 
 	TRY(container_read_head(&j->reader, src, &j->info, err));
+	TRY(base_check(j->opt->base, &j->info, &j->env->notes, err));
+	if (j->info.has_base)
+		TRY(base_map_make(&j->base, j->opt->base, &j->info.model,
+				  err));
 	j->rep->n_params = j->info.model.n_params;
 	j->rep->n_tensors = j->info.model.n_tensors;
 	j->rep->in_bytes = src->off;
@@ -121,6 +136,11 @@ static enum hvqz_ret run(struct decode_job *j, struct source *src,
 		TRY(plan_output(j, err));
 		TRY(j->writer->head(j->state, j->out, err));
 	}
+	j->walk = (struct chunk_walk){
+		.env = j->env, .info = &j->info, .reader = j->reader,
+		.wanted = j->writer ? NULL : not_again, .ctx = j,
+	};
+	TRY(chunk_walk_open(&j->walk, err));
 	TRY(pipeline_run(&ops, j, n, units, sizeof(*units), err));
 	if (j->writer)
 		TRY(j->writer->tail(j->state, j->out, err));
@@ -156,6 +176,8 @@ enum hvqz_ret job_decode(const struct job_env *env,
 	decode_units_free(env, units);
 	if (j.state)
 		j.writer->free(j.state);
+	chunk_walk_close(&j.walk);
+	base_map_free(&j.base);
 	container_reader_free(j.reader);
 	container_info_free(&j.info);
 	model_free(&j.made);

@@ -1,6 +1,6 @@
 /* decode_unit.c - one chunk from payload to bytes, for all who decode. */
 #include "codec/weights.h"
-#include "job/job_internal.h"
+#include "job/walk.h"
 #include "kernels/kernels.h"
 #include "stream/pipeline.h"
 
@@ -52,7 +52,6 @@ enum hvqz_ret decode_plan_memory(const struct job_env *env,
 	uint64_t n = job_threads(env);
 	/* Payload and rows; 16-bit rows widened, and narrowed to F32. */
 	uint64_t slot = wanted ? 6 : 2;
-
 	bool lossy = false;
 
 	for (size_t i = 0; i < info->model.n_tensors && info->tensor_flags; i++)
@@ -60,8 +59,10 @@ enum hvqz_ret decode_plan_memory(const struct job_env *env,
 	/* What a codec needs besides is like rows; codec 5 has them in F32. */
 	*need = 4 * (uint64_t)info->model.head_len +
 		(uint64_t)info->max_raw *
-			(pipeline_slots((unsigned)n) * slot +
-			 n * (lossy ? 4 : 2));
+			(pipeline_slots((unsigned)n) *
+				 (slot + info->has_base) +
+			 n * (lossy || info->has_base ? 4 : 2)) +
+		chunk_walk_memory(env, info);
 	return job_check_memory(env, *need,
 				"smaller chunks when encoding (--chunk)",
 				err);
@@ -94,6 +95,7 @@ void decode_units_free(const struct job_env *env, struct decode_unit *u)
 		free(u[i].raw);
 		free(u[i].conv);
 		free(u[i].wide);
+		free(u[i].base);
 	}
 	free(u);
 }
@@ -164,15 +166,38 @@ enum hvqz_ret chunk_fail(const struct container_info *info,
 				h->first_row + h->n_rows - 1, why->msg);
 }
 
+/* The base model's rows for a chunk to u and env. */
+static enum hvqz_ret take_base(struct decode_unit *u, struct codec_env *env,
+			       const struct container_info *info,
+			       const struct base_map *base,
+			       const struct slab *slab, struct hvqz_err *err)
+{
+	size_t t = u->head.tensor;
+
+	if (!base || !base->off || base->off[t] == BASE_NONE)
+		return hvqz_fail_tensor(err, HVQZ_DAMAGED,
+					info->model.tensors[t].name,
+					"a difference from a tensor that the "
+					"base model does not have");
+	u->base = reserve(u->base, &u->base_cap, slab->raw_len);
+	if (!u->base)
+		return hvqz_nomem(err, slab->raw_len, "the base model's rows");
+	TRY(base_rows(base, &info->model, t, slab, u->base, err));
+	env->base = u->base;
+	return HVQZ_OK;
+}
+
 enum hvqz_ret decode_unit_run(struct decode_unit *u,
 			      const struct codec_env *env,
 			      const struct container_info *info,
-			      enum dtype wanted, struct hvqz_err *err)
+			      const struct base_map *base, enum dtype wanted,
+			      struct hvqz_err *err)
 {
 	const struct tensor *t = &info->model.tensors[u->head.tensor];
 	enum dtype to = restored_dtype(info, u->head.tensor, wanted);
 	const struct codec *codec = codec_find(u->head.codec);
 	struct slab slab = chunk_slab(info, &u->head);
+	struct codec_env with_base = *env;
 	struct hvqz_err why = {0};
 
 	TRY(container_check_payload(info, &u->head, u->payload.p, err));
@@ -183,8 +208,10 @@ enum hvqz_ret decode_unit_run(struct decode_unit *u,
 		return hvqz_fail_tensor(err, HVQZ_UNSUPPORTED, t->name,
 					"codec %u is unknown to this version",
 					u->head.codec);
-	if (codec->decode(env, &slab, u->payload.p, u->payload.len, u->raw,
-			  &why) != HVQZ_OK)
+	if (codec->id == CODEC_DELTA)
+		TRY(take_base(u, &with_base, info, base, &slab, err));
+	if (codec->decode(&with_base, &slab, u->payload.p, u->payload.len,
+			  u->raw, &why) != HVQZ_OK)
 		return chunk_fail(info, &u->head, &why, err);
 	TRY(container_check_raw(info, &u->head, u->raw, err));
 	u->bytes = u->raw;

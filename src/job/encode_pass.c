@@ -7,19 +7,15 @@
  */
 #include "codec/weights.h"
 #include "formats/sidecar.h"
+#include "job/copies.h"
 #include "job/job_internal.h"
 #include "job/encode_pass.h"
+#include "job/encode_remark.h"
 #include "job/rate.h"
 #include "job/steer.h"
 #include "kernels/blas.h"
 #include "sense/factor_cache.h"
 #include "stream/pipeline.h"
-
-#ifdef HAVE_CONFIG_H
-#include "config.h"
-#else
-#define PACKAGE_VERSION "0"
-#endif
 
 #include <inttypes.h>
 #include <math.h>
@@ -34,6 +30,8 @@ struct slot {
 	size_t tensor;
 	struct slab slab;
 	uint8_t *raw;		/* [plan.max_raw] */
+	uint8_t *base;		/* the same, of the base model, or NULL */
+	bool has_base;		/* base holds this slab's rows */
 	struct buf out;
 	struct chunk_head head;
 	bool nonfinite;
@@ -54,6 +52,9 @@ struct encode_job {
 	void *state;			/* the reader's */
 	struct container_info info;
 	struct plan plan;
+	struct copies copies;
+	XXH3_state_t *hash;		/* of the tensor that next() is in */
+	struct base_map base;
 	struct container_writer *writer;
 	struct sink *out;
 	struct job_report *rep;
@@ -73,6 +74,7 @@ static enum hvqz_ret take_factor(struct encode_job *j, const struct slot *s,
 	uint64_t n_uses = plan_chunks(tp) * (j->pass->steer > 0 ? 2 : 1);
 
 	*env = j->codec_env;
+	env->base = s->has_base ? s->base : NULL;
 	if (!plan_wants_factor(tp))
 		return HVQZ_OK;
 	return factor_cache_get(&j->factors, tp->sens, n_uses, &env->factor,
@@ -170,6 +172,66 @@ static void steer_begin(struct encode_job *j)
 
 /* ---- the pipeline's three functions ---- */
 
+/* j->hash has all of tensor t: is it what it was when copies were found? */
+static enum hvqz_ret still_same(struct encode_job *j, size_t t,
+				struct hvqz_err *err)
+{
+	if (XXH128_isEqual(XXH3_128bits_digest(j->hash), j->copies.hash[t]))
+		return HVQZ_OK;
+	return hvqz_fail_tensor(err, HVQZ_IO, j->info.model.tensors[t].name,
+				"has changed while it was read: it was equal "
+				"to another tensor");
+}
+
+/* Read on over tensor t, a copy: it still has to be one. buf [max_raw]. */
+static enum hvqz_ret pass_copy(struct encode_job *j, size_t t, uint8_t *buf,
+			       struct hvqz_err *err)
+{
+	uint64_t left = j->info.model.tensors[t].size;
+
+	XXH3_128bits_reset(j->hash);
+	while (left) {
+		size_t n = left < j->plan.max_raw ? (size_t)left
+						  : j->plan.max_raw;
+
+		TRY(job_poll(j->env, err));
+		TRY(j->reader->next(j->state, buf, n, err));
+		XXH3_128bits_update(j->hash, buf, n);
+		left -= n;
+	}
+	return still_same(j, t, err);
+}
+
+/* The slot's rows are read: an original has to stay one, too. */
+static enum hvqz_ret watch(struct encode_job *j, const struct slot *s,
+			   struct hvqz_err *err)
+{
+	if (!j->copies.n || !j->copies.shared[s->tensor])
+		return HVQZ_OK;
+	if (!s->slab.first_row)
+		XXH3_128bits_reset(j->hash);
+	XXH3_128bits_update(j->hash, s->raw, s->slab.raw_len);
+	return j->row == j->plan.t[s->tensor].rows.n_rows
+		       ? still_same(j, s->tensor, err)
+		       : HVQZ_OK;
+}
+
+static bool is_copy(const struct encode_job *j, size_t t)
+{
+	return j->copies.of && j->copies.of[t];
+}
+
+/* The base model's rows of the slot's slab, where they are of use. */
+static enum hvqz_ret take_base(struct encode_job *j, struct slot *s,
+			       struct hvqz_err *err)
+{
+	s->has_base = s->base && j->base.off[s->tensor] != BASE_NONE &&
+		      j->plan.t[s->tensor].set.codec == CODEC_PLANES;
+	return s->has_base ? base_rows(&j->base, &j->info.model, s->tensor,
+				       &s->slab, s->base, err)
+			   : HVQZ_OK;
+}
+
 static enum hvqz_ret next(void *ctx, void *slot, bool *end,
 			  struct hvqz_err *err)
 {
@@ -178,7 +240,10 @@ static enum hvqz_ret next(void *ctx, void *slot, bool *end,
 
 	TRY(job_poll(j->env, err));
 	while (j->tensor < j->plan.n_tensors &&
-	       j->row == j->plan.t[j->tensor].rows.n_rows) {
+	       (j->row == j->plan.t[j->tensor].rows.n_rows ||
+		is_copy(j, j->tensor))) {
+		if (is_copy(j, j->tensor))
+			TRY(pass_copy(j, j->tensor, s->raw, err));
 		j->tensor++;
 		j->row = 0;
 	}
@@ -189,6 +254,8 @@ static enum hvqz_ret next(void *ctx, void *slot, bool *end,
 	s->slab = plan_slab(&j->plan, &j->info.model, j->tensor, j->row);
 	j->row += s->slab.n_rows;
 	TRY(j->reader->next(j->state, s->raw, s->slab.raw_len, err));
+	TRY(watch(j, s, err));
+	TRY(take_base(j, s, err));
 	return steer(j, s, err);
 }
 
@@ -196,7 +263,8 @@ static enum hvqz_ret next(void *ctx, void *slot, bool *end,
  * Decode what was just encoded, into back, and compare: with the input when
  * the codec is lossless, with the encoder's own idea of the result otherwise.
  */
-static enum hvqz_ret verify(struct encode_job *j, struct slot *s,
+static enum hvqz_ret verify(struct encode_job *j,
+			    const struct codec_env *env, struct slot *s,
 			    const struct codec *codec,
 			    const struct codec_stats *stats, uint8_t *back,
 			    struct hvqz_err *err)
@@ -204,7 +272,7 @@ static enum hvqz_ret verify(struct encode_job *j, struct slot *s,
 	const char *name = j->info.model.tensors[s->tensor].name;
 	double noise, signal;
 
-	TRY(codec->decode(&j->codec_env, &s->slab, s->out.p, s->out.len, back,
+	TRY(codec->decode(env, &s->slab, s->out.p, s->out.len, back,
 			  err));
 	if (codec->lossless) {
 		if (!memcmp(back, s->raw, s->slab.raw_len))
@@ -255,7 +323,8 @@ static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
 				 &s->out, &codec, &stats, err));
 	}
 	if (!j->pass->measure && (!codec->lossless || !j->opt->no_verify)) {
-		TRY(verify(j, s, codec, &stats, j->back[worker], err));
+		env.factor = NULL;
+		TRY(verify(j, &env, s, codec, &stats, j->back[worker], err));
 		made = j->back[worker];
 	}
 	s->head = (struct chunk_head){
@@ -301,79 +370,6 @@ static enum hvqz_ret put(void *ctx, void *slot, struct hvqz_err *err)
 	return HVQZ_OK;
 }
 
-/* The settings in words, for the header's remarks. */
-static void describe(const struct codec_settings *set, char *buf, size_t len)
-{
-	if (set->codec == CODEC_TRELLIS)
-		snprintf(buf, len, "trellis c=%.6g/%.6g rho=%.9g -%d",
-			 set->step, set->step_sens, set->outliers,
-			 set->effort);
-	else if (set->codec == CODEC_RTN)
-		snprintf(buf, len, "rtn bits=%" PRIu32 " group=%" PRIu32
-			 " -%d", set->bits, set->group, set->effort);
-	else if (set->codec != CODEC_HASVQ)
-		snprintf(buf, len, "%s -%d", codec_find(set->codec)->name,
-			 set->effort);
-	else
-		snprintf(buf, len, "hasvq%s kmeans K=%" PRIu32 " b=%" PRIu32
-			 " rho=%.9g -%d", set->faithful ? " faithful" : "",
-			 set->centroids, set->block, set->outliers,
-			 set->effort);
-}
-
-/* What there is to say of the coordinates, behind it. */
-static void describe_condition(const struct codec_settings *set, char *buf,
-			       size_t len)
-{
-	static const char *const names[] = {
-		[CONDITION_SMOOTH] = "smooth",
-		[CONDITION_HERO] = "hero",
-	};
-	size_t n = strlen(buf);
-
-	if (codec_first(set) != CODEC_CONDITIONED)
-		return;
-	n += (size_t)snprintf(buf + n, len - n, " condition=%s",
-			      names[set->condition]);
-	if (!isnan(set->alpha) && n < len)
-		snprintf(buf + n, len - n, " alpha=%g", set->alpha);
-}
-
-static enum hvqz_ret remark(struct encode_job *j, struct hvqz_err *err)
-{
-	const struct sens_table *sens = j->opt->sens;
-	struct container_info *info = &j->info;
-	struct codec_settings set = j->set;
-	char text[128];
-
-	TRY(container_note(info, "encoder", "hvqz " PACKAGE_VERSION, err));
-	set.step *= j->pass->gain;
-	set.step_sens *= j->pass->gain;
-	if (j->pass->steer > 0)
-		snprintf(text, sizeof(text), "trellis steered to %g bpp -%d",
-			 j->pass->steer, set.effort);
-	else
-		describe(&set, text, sizeof(text));
-	describe_condition(&set, text, sizeof(text));
-	TRY(container_note(info, "settings", text, err));
-	for (size_t i = 0; i < j->opt->n_rules; i++)
-		TRY(container_note(info, "tensor", j->opt->rules[i].text,
-				   err));
-	if (!sens || !j->rep->n_lossy)
-		return HVQZ_OK;
-	snprintf(text, sizeof(text), "%s xxh3:%016" PRIx64, sens->kind,
-		 sens->hash);
-	TRY(container_note(info, "sidecar", text, err));
-	if (sens->calibration)
-		TRY(container_note(info, "calibration", sens->calibration,
-				   err));
-	if (sens->n_tokens) {
-		snprintf(text, sizeof(text), "%" PRIu64, sens->n_tokens);
-		TRY(container_note(info, "tokens", text, err));
-	}
-	return HVQZ_OK;
-}
-
 /* The steps of every tensor that is to get a trellis. */
 static enum hvqz_ret set_rate(struct encode_job *j, struct hvqz_err *err)
 {
@@ -415,6 +411,22 @@ static enum hvqz_ret set_rate(struct encode_job *j, struct hvqz_err *err)
 	return HVQZ_OK;
 }
 
+/* Whose rows are in the base model, and which one that is. */
+static enum hvqz_ret use_base(struct encode_job *j, struct hvqz_err *err)
+{
+	const struct base_model *b = j->opt->base;
+
+	TRY(base_map_make(&j->base, b, &j->info.model, err));
+	if (!j->base.n_found)
+		return hvqz_fail(err, HVQZ_USAGE,
+				 "none of the base model's %zu tensors has the "
+				 "name, dtype and shape of one of these %zu",
+				 b->model.n_tensors, j->info.model.n_tensors);
+	j->info.has_base = true;
+	memcpy(j->info.base_digest, b->digest, sizeof(b->digest));
+	return HVQZ_OK;
+}
+
 /* Everything that is known before the first chunk. */
 static enum hvqz_ret prepare(struct encode_job *j, struct source *src,
 			     struct hvqz_err *err)
@@ -432,6 +444,13 @@ static enum hvqz_ret prepare(struct encode_job *j, struct source *src,
 		      j->opt->n_rules, j->opt->sens,
 		      elems ? elems : DEFAULT_CHUNK, err));
 	TRY(set_rate(j, err));
+	if (j->opt->base)
+		TRY(use_base(j, err));
+	if (source_can_seek(src))
+		TRY(copies_find(&j->copies, src, m, &j->plan, j->env->stopped,
+				j->env->stopped_ctx, err));
+	info->copy_of = j->copies.of;
+	j->rep->n_copies = j->copies.n;
 	info->max_raw = j->plan.max_raw;
 	info->n_chunks = j->plan.n_chunks;
 	info->tensor_flags = calloc(m->n_tensors + 1, 1);
@@ -443,7 +462,8 @@ static enum hvqz_ret prepare(struct encode_job *j, struct source *src,
 	}
 	j->rep->n_params = m->n_params;
 	j->rep->n_tensors = m->n_tensors;
-	j->rep->in_bytes = m->head_len;
+	/* Copies have been read before all else. */
+	j->rep->in_bytes = m->head_len + j->copies.size;
 	/* A slot: rows and payload. A worker: codec scratch, decoded rows and
 	 * the decoder's scratch, which is smaller than the encoder's. */
 	/* Steering looks at chunks, and their factors, before workers do. */
@@ -451,7 +471,8 @@ static enum hvqz_ret prepare(struct encode_job *j, struct source *src,
 	j->rep->memory = j->pass->spooled +
 			 n_factors * plan_factor_memory(&j->plan) +
 			 4 * (uint64_t)m->head_len +
-			 j->n_slots * 2 * (uint64_t)j->plan.max_raw +
+			 j->n_slots * (info->has_base ? 3 : 2) *
+				 (uint64_t)j->plan.max_raw +
 			 job_threads(j->env) *
 				 (j->plan.encode_memory + j->plan.max_raw) +
 			 (j->pass->steer > 0 ? j->plan.encode_memory : 0);
@@ -469,10 +490,20 @@ static enum hvqz_ret allocate(struct encode_job *j, struct hvqz_err *err)
 	if (!j->slots || !j->back)
 		return hvqz_nomem(err, j->n_slots * sizeof(*j->slots),
 				  "the slots");
+	if (j->copies.n) {
+		j->hash = XXH3_createState();
+		if (!j->hash)
+			return hvqz_nomem(err, 576, "a hash state");
+	}
 	for (unsigned i = 0; i < j->n_slots; i++) {
 		j->slots[i].raw = malloc(max);
 		if (!j->slots[i].raw)
 			return hvqz_nomem(err, max, "a chunk's rows");
+		if (!j->info.has_base)
+			continue;
+		j->slots[i].base = malloc(max);
+		if (!j->slots[i].base)
+			return hvqz_nomem(err, max, "the base model's rows");
 	}
 	for (unsigned i = 0; i < n_threads; i++) {
 		j->back[i] = malloc(max);
@@ -486,18 +517,24 @@ static void release(struct encode_job *j)
 {
 	for (unsigned i = 0; j->slots && i < j->n_slots; i++) {
 		free(j->slots[i].raw);
+		free(j->slots[i].base);
 		buf_free(&j->slots[i].out);
 	}
 	for (unsigned i = 0; j->back && i < job_threads(j->env); i++)
 		free(j->back[i]);
 	free(j->slots);
 	free(j->back);
+	XXH3_freeState(j->hash);
 	container_writer_free(j->writer);
 	if (j->reader)
 		j->reader->free(j->state);
 	buf_free(&j->steered);
 	factor_cache_free(&j->factors);
 	plan_free(&j->plan);
+	base_map_free(&j->base);
+	/* The table of copies is one, and theirs. */
+	j->info.copy_of = NULL;
+	copies_free(&j->copies);
 	container_info_free(&j->info);
 }
 
@@ -524,7 +561,7 @@ enum hvqz_ret encode_pass_run(const struct job_env *env,
 	factor_cache_init(&j.factors);
 	TRY_OUT(prepare(&j, src, err));
 	TRY_OUT(allocate(&j, err));
-	TRY_OUT(remark(&j, err));
+	TRY_OUT(encode_remark(&j.info, opt, pass, &j.set, rep->n_lossy, err));
 	TRY_OUT(container_write_head(&j.writer, &j.info, out, err));
 	steer_begin(&j);
 	TRY_OUT(pipeline_run(&ops, &j, job_threads(env), j.slots,

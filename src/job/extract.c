@@ -6,7 +6,7 @@
  * the pipeline sees just the chunks that matter.
  */
 #include "formats/safetensors.h"
-#include "job/job_internal.h"
+#include "job/walk.h"
 #include "stream/pipeline.h"
 
 #include <fnmatch.h>
@@ -26,7 +26,12 @@ struct extract_job {
 	void *state;		/* the writer's */
 	struct sink *out;
 	struct job_report *rep;
-	size_t chunk;		/* next() with an index: the next one */
+	struct chunk_walk walk;	/* without an index */
+	struct base_map base;
+	/* with one: the tensor, its bytes so far, its next chunk */
+	size_t tensor;
+	uint64_t off;
+	size_t chunk;
 };
 
 /* The bytes [*a, *b) of tensor t, in its own dtype, that are wanted. */
@@ -46,13 +51,9 @@ static void wanted_bytes(const struct extract_job *j, size_t t, uint64_t *a,
 }
 
 /* The part [*a, *b) of a chunk's bytes that is wanted; false: none of it. */
-static bool wanted_part(const struct extract_job *j, size_t t,
-			uint64_t first_row, uint64_t raw_len, uint64_t *a,
-			uint64_t *b)
+static bool wanted_part(const struct extract_job *j, size_t t, uint64_t off,
+			uint64_t raw_len, uint64_t *a, uint64_t *b)
 {
-	uint64_t row_len = tensor_rows(&j->info.model.tensors[t]).row_len;
-	uint64_t off = first_row * row_len;
-
 	wanted_bytes(j, t, a, b);
 	*a = *a > off ? *a - off : 0;
 	*b = *b > off ? *b - off : 0;
@@ -61,44 +62,46 @@ static bool wanted_part(const struct extract_job *j, size_t t,
 	return *a < *b;
 }
 
+static bool wanted(void *ctx, size_t t, uint64_t off, uint64_t len)
+{
+	uint64_t a, b;
+
+	return wanted_part(ctx, t, off, len, &a, &b);
+}
+
+/* The chunks of a tensor are its original's. */
+static size_t original(const struct extract_job *j, size_t t)
+{
+	return container_is_copy(&j->info, t) ? j->info.copy_of[t] - 1 : t;
+}
+
 static enum hvqz_ret next_indexed(struct extract_job *j,
 				  struct decode_unit *u, bool *end,
 				  struct hvqz_err *err)
 {
-	size_t t = 0;
-	uint64_t a, b;
+	for (; j->tensor < j->info.model.n_tensors; j->tensor++) {
+		size_t of = original(j, j->tensor);
+		const struct tensor_rows rows =
+			tensor_rows(&j->info.model.tensors[of]);
+		size_t first = j->index.first[of];
 
-	for (; j->chunk < j->index.n_chunks; j->chunk++) {
-		const struct container_index_entry *e =
-			&j->index.chunks[j->chunk];
+		while (first + j->chunk < j->index.first[of + 1]) {
+			size_t i = first + j->chunk++;
 
-		while (j->chunk >= j->index.first[t + 1])
-			t++;
-		if (wanted_part(j, t, e->first_row,
-				e->n_rows * tensor_rows(
-					&j->info.model.tensors[t]).row_len,
-				&a, &b))
-			return container_seek_chunk(j->reader, &j->index,
-						    j->chunk++, &u->head,
-						    err);
+			u->as = j->tensor;
+			u->off = j->off;
+			j->off += j->index.chunks[i].n_rows * rows.row_len;
+			if (!wanted(j, u->as, u->off, j->off - u->off))
+				continue;
+			TRY(container_seek_chunk(j->reader, &j->index, i,
+						 &u->head, err));
+			return container_read_payload(j->reader, &u->payload,
+						      err);
+		}
+		j->chunk = 0;
+		j->off = 0;
 	}
 	*end = true;
-	return HVQZ_OK;
-}
-
-static enum hvqz_ret next_in_sequence(struct extract_job *j,
-				      struct decode_unit *u, bool *end,
-				      struct hvqz_err *err)
-{
-	uint64_t a, b;
-
-	do {
-		TRY(job_poll(j->env, err));
-		TRY(container_read_chunk(j->reader, &u->head, end, err));
-		if (*end)
-			return container_read_tail(j->reader, err);
-	} while (!wanted_part(j, u->head.tensor, u->head.first_row,
-			      u->head.raw_len, &a, &b));
 	return HVQZ_OK;
 }
 
@@ -106,13 +109,10 @@ static enum hvqz_ret next(void *ctx, void *slot, bool *end,
 			  struct hvqz_err *err)
 {
 	struct extract_job *j = ctx;
-	struct decode_unit *u = slot;
 
 	TRY(job_poll(j->env, err));
-	TRY(j->indexed ? next_indexed(j, u, end, err)
-		       : next_in_sequence(j, u, end, err));
-	return *end ? HVQZ_OK
-		    : container_read_payload(j->reader, &u->payload, err);
+	return j->indexed ? next_indexed(j, slot, end, err)
+			  : chunk_walk_next(&j->walk, slot, end, err);
 }
 
 static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
@@ -121,20 +121,20 @@ static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
 	struct extract_job *j = ctx;
 
 	(void)worker;
-	return decode_unit_run(slot, &j->codec_env, &j->info, j->opt->dtype,
-			       err);
+	return decode_unit_run(slot, &j->codec_env, &j->info, &j->base,
+			       j->opt->dtype, err);
 }
 
 static enum hvqz_ret put(void *ctx, void *slot, struct hvqz_err *err)
 {
 	struct extract_job *j = ctx;
 	struct decode_unit *u = slot;
-	size_t t = u->head.tensor;
+	size_t t = u->as;
 	enum dtype from = j->info.model.tensors[t].dtype;
 	enum dtype to = restored_dtype(&j->info, t, j->opt->dtype);
 	uint64_t a, b;
 
-	wanted_part(j, t, u->head.first_row, u->head.raw_len, &a, &b);
+	wanted_part(j, t, u->off, u->head.raw_len, &a, &b);
 	/* Only whole-byte dtypes are ever converted. */
 	if (to != from) {
 		a = a / (dtype_bits(from) / 8) * (dtype_bits(to) / 8);
@@ -212,6 +212,10 @@ static enum hvqz_ret run(struct extract_job *j, struct source *src,
 	unsigned n = job_threads(j->env);
 
 	TRY(container_read_head(&j->reader, src, &j->info, err));
+	TRY(base_check(j->opt->base, &j->info, &j->env->notes, err));
+	if (j->info.has_base)
+		TRY(base_map_make(&j->base, j->opt->base, &j->info.model,
+				  err));
 	TRY(choose(j, err));
 	TRY(decode_plan_memory(j->env, &j->info, j->opt->dtype,
 			       &j->rep->memory, err));
@@ -219,6 +223,12 @@ static enum hvqz_ret run(struct extract_job *j, struct source *src,
 		     source_left(src) != SOURCE_SIZE_UNKNOWN;
 	if (j->indexed)
 		TRY(container_read_index(j->reader, &j->index, err));
+	j->walk = (struct chunk_walk){
+		.env = j->env, .info = &j->info, .reader = j->reader,
+		.wanted = wanted, .ctx = j,
+	};
+	if (!j->indexed)
+		TRY(chunk_walk_open(&j->walk, err));
 	TRY(restored_model(&j->info, j->opt->dtype, j->n_rows, &j->made,
 			   err));
 	TRY(safetensors_writer.plan(&j->made, &j->state, err));
@@ -254,6 +264,8 @@ enum hvqz_ret job_extract(const struct job_env *env,
 	decode_units_free(env, units);
 	if (j.state)
 		safetensors_writer.free(j.state);
+	chunk_walk_close(&j.walk);
+	base_map_free(&j.base);
 	container_index_free(&j.index);
 	container_reader_free(j.reader);
 	container_info_free(&j.info);

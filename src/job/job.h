@@ -10,7 +10,20 @@
 
 #include "formats/container.h"
 #include "formats/format.h"
+#include "job/base.h"
 #include "model/plan.h"
+
+/*
+ * A file of the caller's for what is too large to be kept in memory: grows at
+ * its end, and is read anywhere.
+ */
+struct job_scratch {
+	enum hvqz_ret (*append)(void *ctx, const void *p, size_t n,
+				struct hvqz_err *err);
+	enum hvqz_ret (*read_at)(void *ctx, uint64_t off, void *p, size_t n,
+				 struct hvqz_err *err);
+	void *ctx;
+};
 
 /* What every job needs from its caller; zero is a good default for all. */
 struct job_env {
@@ -31,6 +44,7 @@ struct job_env {
 	/* Polled from any thread: true makes the job end with HVQZ_STOPPED. */
 	bool (*stopped)(void *ctx);
 	void *stopped_ctx;
+	const struct job_scratch *scratch;	/* or NULL */
 };
 
 /*
@@ -53,6 +67,8 @@ struct encode_options {
 	struct tensor_rule *rules;
 	size_t n_rules;
 	struct sens_table *sens;	/* or NULL */
+	const struct base_model *base;	/* to code against, or NULL */
+	const char *base_name;		/* UTF-8, for people; or NULL */
 	uint64_t chunk_elems;		/* 0: the default, 4 Mi */
 	bool no_verify;
 	bool dry_run;	/* predict the report; nothing is to be written */
@@ -63,6 +79,7 @@ struct job_report {
 	uint64_t n_params, n_tensors, n_lossy, n_chunks;
 	double noise, signal;		/* over the lossy tensors */
 	double loss;		/* estimated KL, nats per token; 0: unknown */
+	uint64_t n_copies;		/* tensors stored as others' copies */
 	uint64_t n_nonfinite;		/* chunks gone lossless for NaN/Inf */
 	uint64_t n_damaged;		/* test: chunks that are bad */
 	uint64_t n_steered;		/* parameters whose step can move */
@@ -76,6 +93,7 @@ enum hvqz_ret job_encode(const struct job_env *env,
 			 struct hvqz_err *err);
 
 struct decode_options {
+	const struct base_model *base;	/* what it was coded against */
 	enum dtype dtype;	/* of restored lossy tensors; 0: the source's */
 	const char *to;		/* format name; NULL: the source's */
 	/*
@@ -105,6 +123,7 @@ struct extract_options {
 	bool has_rows;
 	uint64_t row_a, row_b;	/* rows [a, b) of every tensor taken */
 	enum dtype dtype;	/* as in decode_options */
+	const struct base_model *base;
 };
 
 /*

@@ -5,6 +5,7 @@
 #define JOB_JOB_INTERNAL_H
 
 #include "base/buf.h"
+#include "job/base.h"
 #include "job/job.h"
 
 struct codec_env job_codec_env(const struct job_env *env);
@@ -34,12 +35,16 @@ enum hvqz_ret chunk_fail(const struct container_info *info,
 struct decode_unit {
 	struct chunk_head head;
 	struct buf payload;
+	size_t as;		/* the tensor it is for: head's, or a copy */
+	uint64_t off;		/* in that tensor's bytes */
 	uint8_t *raw;		/* the reconstructed rows, source dtype */
 	size_t raw_cap;
 	uint8_t *conv;		/* the same in another dtype */
 	size_t conv_cap;
 	float *wide;		/* scratch of the conversion */
 	size_t wide_cap;
+	uint8_t *base;		/* rows of the base model */
+	size_t base_cap;
 	const uint8_t *bytes;	/* raw or conv */
 	size_t len;
 	bool bad;		/* damaged, see err (testing only) */
@@ -66,12 +71,13 @@ enum dtype restored_dtype(const struct container_info *info, size_t t,
 
 /*
  * Check, decode, check again, convert: payload to bytes/len. The error names
- * tensor and rows.
+ * tensor and rows. base: where the base model's rows are, if the file has one.
  */
 enum hvqz_ret decode_unit_run(struct decode_unit *u,
 			      const struct codec_env *env,
 			      const struct container_info *info,
-			      enum dtype wanted, struct hvqz_err *err);
+			      const struct base_map *base, enum dtype wanted,
+			      struct hvqz_err *err);
 
 /*
  * A copy of the model with the first dimension of tensor i set to rows[i]

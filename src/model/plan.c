@@ -11,15 +11,15 @@
 static enum hvqz_ret settings_for(const struct tensor *t,
 				  const struct codec_settings *base,
 				  struct tensor_rule *rules, size_t n_rules,
-				  struct codec_settings *set,
-				  struct hvqz_err *err)
+				  struct tensor_plan *tp, struct hvqz_err *err)
 {
-	*set = *base;
+	tp->set = *base;
 	for (size_t i = 0; i < n_rules; i++) {
 		if (fnmatch(rules[i].glob, t->name, 0))
 			continue;
 		rules[i].matched = true;
-		return settings_apply(set, rules[i].setting, err);
+		tp->rule = &rules[i];
+		return settings_apply(&tp->set, rules[i].setting, err);
 	}
 	return HVQZ_OK;
 }
@@ -112,7 +112,7 @@ static enum hvqz_ret plan_tensor(struct plan *p, const struct model *m,
 	struct slab slab;
 	uint64_t need;
 
-	TRY(settings_for(t, base, rules, n_rules, &tp->set, err));
+	TRY(settings_for(t, base, rules, n_rules, tp, err));
 	tp->rows = tensor_rows(t);
 	if (!codec_find(tp->set.codec)->lossless &&
 	    !worth_quantizing(t, &tp->rows))

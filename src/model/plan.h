@@ -12,6 +12,7 @@ enum { PLAN_MIN_LOSSY = 4096 };
 
 struct tensor_plan {
 	struct codec_settings set;
+	const struct tensor_rule *rule;	/* that made them so, or NULL */
 	const struct sens *sens;	/* or NULL */
 	struct tensor_rows rows;
 	uint32_t rows_per_chunk;

@@ -1,0 +1,17 @@
+/*
+ * encode_remark.h - what the header's remarks say of an encoding: for people,
+ * and for listings.
+ */
+#ifndef JOB_ENCODE_REMARK_H
+#define JOB_ENCODE_REMARK_H
+
+#include "job/encode_pass.h"
+
+/* with: opt's settings with the steps, before the pass' gain. */
+enum hvqz_ret encode_remark(struct container_info *info,
+			    const struct encode_options *opt,
+			    const struct encode_pass *pass,
+			    const struct codec_settings *with, uint64_t n_lossy,
+			    struct hvqz_err *err);
+
+#endif

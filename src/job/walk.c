@@ -1,0 +1,161 @@
+/* walk.c - chunks in order, and those that come again. */
+#include "job/walk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEEP = 64 << 20 };	/* bytes kept in memory if there is a file */
+
+uint64_t chunk_walk_memory(const struct job_env *env,
+			   const struct container_info *info)
+{
+	const struct model *m = &info->model;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < m->n_tensors; i++)
+		if (container_is_copy(info, i))
+			sum += m->tensors[i].size;
+	return env->scratch && sum > KEEP ? KEEP : sum;
+}
+
+enum hvqz_ret chunk_walk_open(struct chunk_walk *w, struct hvqz_err *err)
+{
+	const struct model *m = &w->info->model;
+
+	if (!w->most)
+		w->most = KEEP;
+	w->keep = calloc(m->n_tensors + 1, sizeof(*w->keep));
+	w->first = calloc(m->n_tensors + 1, sizeof(*w->first));
+	if (!w->keep || !w->first)
+		return hvqz_nomem(err, m->n_tensors * 9, "what to keep");
+	for (size_t i = 0; i < m->n_tensors; i++)
+		if (container_is_copy(w->info, i) &&
+		    (!w->wanted ||
+		     w->wanted(w->ctx, i, 0, m->tensors[i].size)))
+			w->keep[w->info->copy_of[i] - 1] = true;
+	return HVQZ_OK;
+}
+
+void chunk_walk_close(struct chunk_walk *w)
+{
+	free(w->keep);
+	free(w->first);
+	free(w->kept);
+	buf_free(&w->mem);
+}
+
+static enum hvqz_ret keep(struct chunk_walk *w, const struct decode_unit *u,
+			  struct hvqz_err *err)
+{
+	const struct job_scratch *file = w->env->scratch;
+	struct kept *k;
+
+	/* The list grows by doubling: at every power of two. */
+	if (!(w->n_kept & (w->n_kept - 1))) {
+		size_t n = w->n_kept ? 2 * w->n_kept : 1;
+
+		k = realloc(w->kept, n * sizeof(*k));
+		if (!k)
+			return hvqz_nomem(err, n * sizeof(*k), "chunks kept");
+		w->kept = k;
+	}
+	if (!u->off)
+		w->first[u->head.tensor] = w->n_kept;
+	k = &w->kept[w->n_kept++];
+	*k = (struct kept){.head = u->head, .at = w->mem.len};
+	if (!file || w->mem.len + u->payload.len <= w->most) {
+		buf_put(&w->mem, u->payload.p, u->payload.len);
+		return buf_ok(&w->mem, err);
+	}
+	k->in_file = true;
+	k->at = w->in_file;
+	w->in_file += u->payload.len;
+	return file->append(file->ctx, u->payload.p, u->payload.len, err);
+}
+
+/* The kept chunk number w->replay to u. */
+static enum hvqz_ret take_kept(struct chunk_walk *w, struct decode_unit *u,
+			       struct hvqz_err *err)
+{
+	const struct kept *k = &w->kept[w->replay];
+	const struct job_scratch *file = w->env->scratch;
+	uint8_t *p;
+
+	u->head = k->head;
+	buf_clear(&u->payload);
+	p = buf_grow(&u->payload, k->head.stored_len);
+	if (!p)
+		return buf_ok(&u->payload, err);
+	if (k->in_file)
+		return file->read_at(file->ctx, k->at, p, k->head.stored_len,
+				     err);
+	memcpy(p, w->mem.p + k->at, k->head.stored_len);
+	return HVQZ_OK;
+}
+
+/* To the next tensor that is not complete, or behind the last one. */
+static void settle(struct chunk_walk *w)
+{
+	const struct model *m = &w->info->model;
+
+	for (; w->tensor < m->n_tensors; w->tensor++, w->off = 0) {
+		size_t of;
+
+		if (w->off == m->tensors[w->tensor].size)
+			continue;
+		if (!container_is_copy(w->info, w->tensor))
+			return;
+		of = w->info->copy_of[w->tensor] - 1;
+		if (!w->keep[of])
+			continue;
+		if (!w->off)
+			w->replay = w->first[of];
+		return;
+	}
+}
+
+static bool is_wanted(const struct chunk_walk *w, uint64_t len)
+{
+	return !w->wanted || w->wanted(w->ctx, w->tensor, w->off, len);
+}
+
+/* An original's chunk: read, kept, wanted? */
+static enum hvqz_ret read_one(struct chunk_walk *w, struct decode_unit *u,
+			      bool *wanted, struct hvqz_err *err)
+{
+	bool end, again = w->keep[w->tensor];
+
+	TRY(container_read_chunk(w->reader, &u->head, &end, err));
+	*wanted = is_wanted(w, u->head.raw_len);
+	if (*wanted || again)
+		TRY(container_read_payload(w->reader, &u->payload, err));
+	return again ? keep(w, u, err) : HVQZ_OK;
+}
+
+enum hvqz_ret chunk_walk_next(struct chunk_walk *w, struct decode_unit *u,
+			      bool *end, struct hvqz_err *err)
+{
+	bool wanted;
+
+	do {
+		TRY(job_poll(w->env, err));
+		settle(w);
+		if (w->tensor == w->info->model.n_tensors) {
+			TRY(container_read_chunk(w->reader, &u->head, end,
+						 err));
+			return container_read_tail(w->reader, err);
+		}
+		u->as = w->tensor;
+		u->off = w->off;
+		if (container_is_copy(w->info, w->tensor)) {
+			wanted = is_wanted(
+				w, w->kept[w->replay].head.raw_len);
+			TRY(take_kept(w, u, err));
+			w->replay++;
+		} else {
+			TRY(read_one(w, u, &wanted, err));
+		}
+		w->off += u->head.raw_len;
+	} while (!wanted);
+	return HVQZ_OK;
+}
