@@ -10,6 +10,7 @@
 #include "codec/planes.h"
 
 #include "entropy/bits.h"
+#include "kernels/kernels.h"
 
 #include <stdlib.h>
 
@@ -21,6 +22,7 @@ static size_t n_units(const struct slab *slab, unsigned unit)
 /* ---- numbers ---- */
 
 struct reader {
+	const struct decode_kernels *kern;
 	struct front front;
 	struct codes_reader codes;
 	struct classes classes;
@@ -67,7 +69,7 @@ static enum hvqz_ret get_mask(struct reader *r, struct cursor *c, size_t *n,
 	r->mask = malloc(len);
 	if (!r->mask)
 		return hvqz_nomem(err, len, "a mask of zeros");
-	TRY(bytes_get(c, r->mask, len, "the mask of zeros", err));
+	TRY(bytes_get(c, r->kern, r->mask, len, "the mask of zeros", err));
 	for (size_t i = 0; i < len; i++) {
 		unsigned b = r->mask[i];
 
@@ -131,7 +133,7 @@ static enum hvqz_ret take_all(struct reader *r, bool codes, uint8_t *raw,
 		for (size_t j = 0; f->tail && j < m; j++)
 			memcpy(raw + (i + j) * f->unit, r->tail + 4 * (i + j),
 			       4);
-		if (!front_store(f, x, i, m, raw))
+		if (!front_store(f, r->kern, x, i, m, raw))
 			return hvqz_fail(err, HVQZ_DAMAGED,
 					 "a number that %s cannot hold",
 					 dtype_name(f->dtype));
@@ -145,14 +147,15 @@ static enum hvqz_ret get_tail(struct reader *r, struct cursor *c,
 	r->tail = malloc(4 * r->n);
 	if (!r->tail)
 		return hvqz_nomem(err, 4 * r->n, "low halves");
-	return bytes_get(c, r->tail, 4 * r->n, "the low halves", err);
+	return bytes_get(c, r->kern, r->tail, 4 * r->n, "the low halves", err);
 }
 
-static enum hvqz_ret get_numbers(const struct slab *slab, struct cursor *c,
+static enum hvqz_ret get_numbers(const struct decode_kernels *kern,
+				 const struct slab *slab, struct cursor *c,
 				 uint8_t *raw, struct hvqz_err *err)
 {
 	bool present[CLASS_MAX + 1], plus;
-	struct reader r = {0};
+	struct reader r = {.kern = kern};
 	uint8_t flags = 0;
 	size_t n;
 	enum hvqz_ret ret;
@@ -169,7 +172,8 @@ static enum hvqz_ret get_numbers(const struct slab *slab, struct cursor *c,
 	}
 	plus = !r.front.is_float || flags & NUMBERS_PLUS;
 	if (n)
-		TRY_OUT(codes_open(&r.codes, c, r.front.bits - r.front.drop -
+		TRY_OUT(codes_open(&r.codes, c, r.kern,
+				   r.front.bits - r.front.drop -
 				   (r.front.is_float != 0), !plus, n,
 				   r.classes.width ? present : NULL, err));
 	ret = take_all(&r, n != 0, raw, err);
@@ -197,7 +201,8 @@ static void turn_back(uint8_t *raw, size_t n, unsigned unit)
 	}
 }
 
-static enum hvqz_ret get_bytes(const struct slab *slab, struct cursor *c,
+static enum hvqz_ret get_bytes(const struct decode_kernels *kern,
+				 const struct slab *slab, struct cursor *c,
 			       uint8_t *raw, struct hvqz_err *err)
 {
 	unsigned unit = front_of(slab->dtype, slab->dtype).unit;
@@ -212,7 +217,7 @@ static enum hvqz_ret get_bytes(const struct slab *slab, struct cursor *c,
 	if (!plane)
 		return hvqz_nomem(err, n, "a byte plane");
 	for (unsigned p = 0; p < unit; p++) {
-		TRY_OUT(bytes_get(c, plane, n, "a byte plane", err));
+		TRY_OUT(bytes_get(c, kern, plane, n, "a byte plane", err));
 		for (size_t i = 0; i < n; i++)
 			raw[i * unit + p] = plane[i];
 	}
@@ -223,7 +228,8 @@ out:
 	return ret;
 }
 
-static enum hvqz_ret get_palette(const struct slab *slab, struct cursor *c,
+static enum hvqz_ret get_palette(const struct decode_kernels *kern,
+				 const struct slab *slab, struct cursor *c,
 				 uint8_t *raw, struct hvqz_err *err)
 {
 	unsigned unit = front_of(slab->dtype, slab->dtype).unit;
@@ -238,7 +244,7 @@ static enum hvqz_ret get_palette(const struct slab *slab, struct cursor *c,
 		ret = hvqz_fail(err, HVQZ_DAMAGED, "the list of values is cut");
 		goto out;
 	}
-	TRY_OUT(bytes_get(c, index, n, "indices of values", err));
+	TRY_OUT(bytes_get(c, kern, index, n, "indices of values", err));
 	for (size_t i = 0; i < n; i++) {
 		if (index[i] > last) {
 			ret = hvqz_fail(err, HVQZ_DAMAGED,
@@ -272,9 +278,9 @@ static enum hvqz_ret decode(const struct codec_env *env,
 			    size_t len, uint8_t *raw, struct hvqz_err *err)
 {
 	struct cursor c = {payload, payload + len};
+	const struct decode_kernels *kern = env->kern->decode;
 	uint8_t form;
 
-	(void)env;
 	if (!cur_u8(&c, &form) || (form & ~PLANES_PADDED) > PLANES_PALETTE)
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "the payload has none of the three forms");
@@ -282,11 +288,11 @@ static enum hvqz_ret decode(const struct codec_env *env,
 		TRY(skip_padding(&c, err));
 	form &= (uint8_t)~PLANES_PADDED;
 	if (form == PLANES_NUMBERS)
-		TRY(get_numbers(slab, &c, raw, err));
+		TRY(get_numbers(kern, slab, &c, raw, err));
 	else if (form == PLANES_BYTES)
-		TRY(get_bytes(slab, &c, raw, err));
+		TRY(get_bytes(kern, slab, &c, raw, err));
 	else
-		TRY(get_palette(slab, &c, raw, err));
+		TRY(get_palette(kern, slab, &c, raw, err));
 	if (cur_left(&c))
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "%zu bytes behind the payload's end",

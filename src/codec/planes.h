@@ -89,8 +89,8 @@ struct front front_of(enum dtype d, enum dtype held);
 void front_load(const struct front *f, const uint8_t *raw, size_t i, size_t n,
 		uint32_t *x);
 /* And back; false: the dtype cannot have such a number. */
-bool front_store(const struct front *f, const uint32_t *x, size_t i, size_t n,
-		 uint8_t *raw);
+bool front_store(const struct front *f, const struct decode_kernels *kern,
+		 const uint32_t *x, size_t i, size_t n, uint8_t *raw);
 
 /* ---- classes ---- */
 
@@ -195,7 +195,7 @@ enum hvqz_ret codes_put(struct codes_plan *p, const struct numbers *v,
 struct codes_reader {
 	struct codes_plan plan;
 	uint32_t *slots;	/* [TABLE_PHASES][LANES_SLOTS], owned */
-	const uint32_t *table[CLASS_MAX + 1];	/* NULL: no such class */
+	const struct decode_kernels *kern;
 	uint32_t *escape;	/* [n_escapes], owned */
 	size_t n_escapes, at_escape;
 	struct lanes_dec lanes;
@@ -205,7 +205,7 @@ struct codes_reader {
 
 /* Read the head of n numbers' codes; classes: those there are, NULL: only 0. */
 enum hvqz_ret codes_open(struct codes_reader *r, struct cursor *c,
-			 unsigned bits, bool sign, size_t n,
+			 const struct decode_kernels *kern, unsigned bits, bool sign, size_t n,
 			 const bool *classes, struct hvqz_err *err);
 /*
  * The next n ≤ PLANES_BLOCK numbers to x[PLANES_BLOCK], all of which may be
@@ -222,8 +222,9 @@ void codes_free(struct codes_reader *r);
 /* Append the list of n ≥ 1 bytes the shortest way. */
 enum hvqz_ret bytes_put(const uint8_t *p, size_t n, int effort,
 			struct buf *out, struct hvqz_err *err);
-enum hvqz_ret bytes_get(struct cursor *c, uint8_t *p, size_t n,
-			const char *what, struct hvqz_err *err);
+enum hvqz_ret bytes_get(struct cursor *c, const struct decode_kernels *kern,
+			uint8_t *p, size_t n, const char *what,
+			struct hvqz_err *err);
 
 /* ---- encoder ---- */
 

@@ -112,14 +112,15 @@ static enum hvqz_ret get_zstd(struct cursor *c, uint8_t *to, size_t n,
 	return HVQZ_OK;
 }
 
-static enum hvqz_ret get_codes(struct cursor *c, uint8_t *to, size_t n,
-			       struct hvqz_err *err)
+static enum hvqz_ret get_codes(struct cursor *c,
+			       const struct decode_kernels *kern, uint8_t *to,
+			       size_t n, struct hvqz_err *err)
 {
 	struct codes_reader r;
 	uint32_t x[PLANES_BLOCK];
 	enum hvqz_ret ret;
 
-	TRY_OUT(codes_open(&r, c, 8, false, n, NULL, err));
+	TRY_OUT(codes_open(&r, c, kern, 8, false, n, NULL, err));
 	for (size_t i = 0; i < n; i += PLANES_BLOCK) {
 		size_t m = n - i < PLANES_BLOCK ? n - i : PLANES_BLOCK;
 
@@ -133,8 +134,9 @@ out:
 	return ret;
 }
 
-enum hvqz_ret bytes_get(struct cursor *c, uint8_t *p, size_t n,
-			const char *what, struct hvqz_err *err)
+enum hvqz_ret bytes_get(struct cursor *c, const struct decode_kernels *kern,
+			uint8_t *p, size_t n, const char *what,
+			struct hvqz_err *err)
 {
 	const uint8_t *from;
 	uint8_t kind;
@@ -157,7 +159,7 @@ enum hvqz_ret bytes_get(struct cursor *c, uint8_t *p, size_t n,
 	case BYTES_ZSTD:
 		return get_zstd(c, p, n, what, err);
 	case BYTES_CODES:
-		return get_codes(c, p, n, err);
+		return get_codes(c, kern, p, n, err);
 	default:
 		return hvqz_fail(err, HVQZ_DAMAGED, "%s: of no known kind, %u",
 				 what, kind);

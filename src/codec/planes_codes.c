@@ -74,19 +74,22 @@ static enum hvqz_ret make_tables(struct codes_reader *r, const bool *classes,
 		if (!(p->used >> phase & 1))
 			return hvqz_fail(err, HVQZ_DAMAGED,
 					 "class %u has no table", k);
-		r->table[k] = r->slots + phase * LANES_SLOTS;
 	}
 	return HVQZ_OK;
 }
 
 enum hvqz_ret codes_open(struct codes_reader *r, struct cursor *c,
-			 unsigned bits, bool sign, size_t n,
-			 const bool *classes, struct hvqz_err *err)
+			 const struct decode_kernels *kern, unsigned bits,
+			 bool sign, size_t n, const bool *classes,
+			 struct hvqz_err *err)
 {
 	uint32_t n_escapes = 0;
 	uint64_t n_bits;
 
-	*r = (struct codes_reader){.plan = {.bits = bits, .sign = sign}};
+	*r = (struct codes_reader){
+		.plan = {.bits = bits, .sign = sign},
+		.kern = kern,
+	};
 	TRY(get_plan(&r->plan, c, &n_escapes, n, err));
 	TRY(make_tables(r, classes, err));
 	TRY(get_escapes(r, c, n_escapes, err));
@@ -132,17 +135,15 @@ static void get_fields(struct codes_reader *r, unsigned width, size_t n,
 		       uint32_t *restrict v)
 {
 	uint32_t mask = (uint32_t)(((uint64_t)1 << width) - 1);
+	const struct decode_kernels *kern = r->kern;
 	uint64_t at = r->at_bit, left;
 	size_t i = 0;
 
 	left = (uint64_t)(r->field_end - r->field);
-	/* Eight of up to 8 bits in one load, when they begin on a byte. */
-	for (; width <= 8 && !(at & 7) && i + 8 <= n && (at >> 3) + 8 <= left;
-	     i += 8, at += 8 * width) {
-		uint64_t eight = get_le64(r->field + (at >> 3));
-
-		for (unsigned k = 0; k < 8; k++)
-			v[i + k] = (uint32_t)(eight >> k * width) & mask;
+	if (!(at & 7)) {
+		i = kern->fields(r->field + (at >> 3),
+				 (size_t)(left - (at >> 3)), width, n, v);
+		at += (uint64_t)i * width;
 	}
 	for (; i < n && (at >> 3) + 8 <= left; i++, at += width)
 		v[i] = (uint32_t)(get_le64(r->field + (at >> 3)) >> (at & 7)) &
@@ -156,60 +157,11 @@ static void get_fields(struct codes_reader *r, unsigned width, size_t n,
 	r->at_bit = at;
 }
 
-/* Put the raw bits below and the sign above the symbols in x, of room. */
-static void add_fields(const struct codes_plan *p, const uint32_t *restrict v,
-		       size_t n, uint32_t *restrict x)
+/* Which of the four tables each class has. */
+static void phases(const uint8_t *restrict class, uint8_t *restrict phase)
 {
-	unsigned raw = p->raw, up = p->bits - raw;
-	uint32_t low = ((uint32_t)1 << raw) - 1;
-
-	/* Without a sign there is nothing above the low bits. */
-	if (!p->sign) {
-		for (size_t i = 0; i < n; i++)
-			x[i] = x[i] << raw | v[i];
-		return;
-	}
-	/* The last step's rest is not read by anyone. */
-	for (size_t i = 0; i < n; i += PLANES_STEP)
-		for (unsigned k = 0; k < PLANES_STEP; k++)
-			x[i + k] = x[i + k] << raw | (v[i + k] & low) |
-				   (v[i + k] & ~low) << up;
-}
-
-/* Symbols from their places in the windows; in whole steps. */
-static void place(const struct codes_plan *p,
-		      const uint8_t *restrict class,
-		      const uint8_t *restrict t, size_t n, uint32_t *restrict x)
-{
-	uint32_t first = (uint32_t)p->first;
-	unsigned octave = p->octave;
-
-	if (class)
-		for (size_t i = 0; i < n; i += PLANES_STEP)
-			for (unsigned k = 0; k < PLANES_STEP; k++)
-				x[i + k] = first + t[i + k] +
-					   ((uint32_t)(class[i + k] >> 3)
-					    << octave);
-	else
-		for (size_t i = 0; i < n; i += PLANES_STEP)
-			for (unsigned k = 0; k < PLANES_STEP; k++)
-				x[i + k] = first + t[i + k];
-}
-
-/* All bits that are set in any of x. */
-static uint32_t any_bits(const uint32_t *x, size_t n)
-{
-	uint32_t any[PLANES_STEP] = {0}, all = 0;
-	size_t i = 0;
-
-	for (; i + PLANES_STEP <= n; i += PLANES_STEP)
-		for (unsigned k = 0; k < PLANES_STEP; k++)
-			any[k] |= x[i + k];
-	for (; i < n; i++)
-		all |= x[i];
-	for (unsigned k = 0; k < PLANES_STEP; k++)
-		all |= any[k];
-	return all;
+	for (size_t i = 0; i < PLANES_BLOCK; i++)
+		phase[i] = (uint8_t)codes_phase(class[i]);
 }
 
 enum hvqz_ret codes_take(struct codes_reader *r, const uint8_t *class,
@@ -218,24 +170,30 @@ enum hvqz_ret codes_take(struct codes_reader *r, const uint8_t *class,
 	const struct codes_plan *p = &r->plan;
 	unsigned most = p->bits - p->raw < 31 ? p->bits - p->raw : 31;
 	uint32_t mask = (uint32_t)-((uint64_t)1 << most);
-	uint32_t fields[PLANES_BLOCK] = {0};
-	uint8_t t[PLANES_BLOCK] = {0};
+	uint32_t fields[PLANES_BLOCK + PLANES_STEP];
+	uint8_t t[PLANES_BLOCK + PLANES_STEP], phase[PLANES_BLOCK];
 
-	if (!lanes_take(&r->lanes, r->table, class, t, n))
+	/* The last step's rest is not read by anyone, but worked on. */
+	memset(t + n, 0, PLANES_STEP);
+	memset(fields + n, 0, PLANES_STEP * sizeof(*fields));
+	if (class)
+		phases(class, phase);
+	if (!lanes_take(&r->lanes, r->kern, r->slots, class ? phase : NULL, t,
+			n))
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "the symbols' rANS stream lacks words");
-	place(p, class, t, n, x);
+	r->kern->place(t, class, n, (uint32_t)p->first, p->octave, x);
 	if (!set_escapes(r, t, n, x))
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "more than the %zu escapes announced",
 				 r->n_escapes);
-	if (any_bits(x, n) & mask)
+	if (r->kern->any(x, n) & mask)
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "a symbol that needs more than %u bits",
 				 most);
 	if (p->raw + p->sign) {
 		get_fields(r, p->raw + p->sign, n, fields);
-		add_fields(p, fields, n, x);
+		r->kern->join(x, fields, n, p->raw, p->bits);
 	}
 	return HVQZ_OK;
 }

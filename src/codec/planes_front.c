@@ -301,8 +301,8 @@ static bool store_held(const struct front *f, uint8_t *restrict raw,
 	return fits;
 }
 
-bool front_store(const struct front *f, const uint32_t *x, size_t i, size_t n,
-		 uint8_t *raw)
+bool front_store(const struct front *f, const struct decode_kernels *kern,
+		 const uint32_t *x, size_t i, size_t n, uint8_t *raw)
 {
 	raw += i * f->unit;
 	if (f->is_float && f->held != f->dtype)
@@ -311,7 +311,7 @@ bool front_store(const struct front *f, const uint32_t *x, size_t i, size_t n,
 		for (size_t j = 0; j < n; j++)
 			put_le32(raw + j * f->unit + f->tail, x[j]);
 	else if (f->is_float && f->unit == 2)
-		store_plain(raw, 2, x, n);
+		kern->store16(x, n, raw);
 	else if (f->is_float && f->unit == 4)
 		store_plain(raw, 4, x, n);
 	else if (f->unit == 1)

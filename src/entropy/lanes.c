@@ -1,7 +1,6 @@
 /* lanes.c - the fast rANS of lanes.h. */
 #include "entropy/lanes.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 /*
@@ -117,53 +116,26 @@ static bool take_one(struct lanes_dec *d, const uint32_t *slots, uint8_t *sym)
 	return true;
 }
 
-/* A round of all 32 lanes, for which there are words enough. */
-static inline const uint8_t *take_round(uint32_t *state, const uint8_t *word,
-					const uint32_t *const *table,
-					const uint8_t *class, uint8_t *sym)
-{
-	const uint32_t *slots = table[0];
-
-	for (unsigned l = 0; l < RANS_MAX_LANES; l++) {
-		uint32_t x = state[l], e, more, low;
-
-		if (class)
-			slots = table[class[l]];
-		e = slots[x & (LANES_SLOTS - 1)];
-		sym[l] = (uint8_t)e;
-		x = pop(x, e);
-		more = x << 16 | get_le16(word);
-		/* All ones when a word is wanted: a branch would be a guess. */
-		low = 0u - (x < RANS_LOW);
-		state[l] = x ^ ((x ^ more) & low);
-		word += low & 2;
-	}
-	return word;
-}
-
-bool lanes_take(struct lanes_dec *d, const uint32_t *const *table,
-		const uint8_t *class, uint8_t *sym, size_t n)
+bool lanes_take(struct lanes_dec *d, const struct decode_kernels *kern,
+		const uint32_t *slots, const uint8_t *which, uint8_t *sym,
+		size_t n)
 {
 	size_t i = 0;
 
 	while (i < n) {
-		if (d->n_lanes == RANS_MAX_LANES && !d->at) {
-			const uint8_t *word = d->word;
+		size_t whole = (n - i) / RANS_MAX_LANES;
+		const uint32_t *own = slots;
 
-			for (; n - i >= RANS_MAX_LANES &&
-			       d->end - word >= 2 * RANS_MAX_LANES;
-			     i += RANS_MAX_LANES)
-				word = class ? take_round(d->state, word,
-							  table, class + i,
-							  sym + i)
-					     : take_round(d->state, word,
-							  table, NULL,
-							  sym + i);
-			d->word = word;
-			if (i == n)
-				break;
-		}
-		if (!take_one(d, table[class ? class[i] : 0], &sym[i]))
+		if (whole && d->n_lanes == RANS_MAX_LANES && !d->at)
+			i += RANS_MAX_LANES *
+			     kern->rounds(d->state, &d->word, d->end, slots,
+					  which ? which + i : NULL, sym + i,
+					  whole);
+		if (i == n)
+			break;
+		if (which)
+			own += (size_t)which[i] * LANES_SLOTS;
+		if (!take_one(d, own, &sym[i]))
 			return false;
 		i++;
 	}
@@ -174,3 +146,6 @@ bool lanes_end(const struct lanes_dec *d)
 {
 	return rans_at_end(d->state, d->n_lanes, d->word, d->end);
 }
+
+_Static_assert((int)RANS_MAX_LANES == (int)DECODE_LANES && LANES_BITS == 12,
+	       "kernels/decode.h knows these numbers");

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "entropy/rans.h"
+#include "kernels/decode.h"
 
 #include <stdbool.h>
 
@@ -52,11 +53,13 @@ struct lanes_dec {
 bool lanes_begin(struct lanes_dec *d, struct cursor *c, size_t n);
 
 /*
- * The next n symbols to sym. table[class[i]] is symbol i's table of slots;
- * class may be NULL: all are of table[0]. False when a word lacks.
+ * The next n symbols to sym. Symbol i's table of slots is
+ * slots + LANES_SLOTS · which[i]; which may be NULL: all are of the first.
+ * False when a word lacks.
  */
-bool lanes_take(struct lanes_dec *d, const uint32_t *const *table,
-		const uint8_t *class, uint8_t *sym, size_t n);
+bool lanes_take(struct lanes_dec *d, const struct decode_kernels *kern,
+		const uint32_t *slots, const uint8_t *which, uint8_t *sym,
+		size_t n);
 
 /* Did it end where the encoder began? */
 bool lanes_end(const struct lanes_dec *d);

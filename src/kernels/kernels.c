@@ -1,6 +1,8 @@
 /* kernels.c - the tables of kernels.h and the choice between them. */
 #include "kernels/kernels.h"
 
+#include "kernels/decode.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -14,6 +16,7 @@ const struct kernels kernels_generic = {
 	.name = "generic",
 	.nearest = nearest_generic,
 	.nearest_mirrored = nearest_generic_mirrored,
+	.decode = &decode_generic,
 };
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -32,32 +35,36 @@ static const struct kernels avx2 = {
 	.name = "avx2",
 	.nearest = nearest_avx2,
 	.nearest_mirrored = nearest_avx2_mirrored,
+	.decode = &decode_avx2,
 };
 
 static const struct kernels avx512 = {
 	.name = "avx512",
 	.nearest = nearest_avx512,
 	.nearest_mirrored = nearest_avx512_mirrored,
+	.decode = &decode_avx512,
 };
-
-const struct kernels *kernels_select(void)
-{
-	__builtin_cpu_init();
-	if (__builtin_cpu_supports("avx512f"))
-		return &avx512;
-	if (__builtin_cpu_supports("avx2"))
-		return &avx2;
-	return &kernels_generic;
-}
 
 const struct kernels *kernels_named(const char *name)
 {
 	__builtin_cpu_init();
+	if (!strcmp(name, "generic"))
+		return &kernels_generic;
+	if (!__builtin_cpu_supports("avx2") ||
+	    !__builtin_cpu_supports("popcnt"))
+		return NULL;
 	if (!strcmp(name, "avx512") && __builtin_cpu_supports("avx512f"))
 		return &avx512;
-	if (!strcmp(name, "avx2") && __builtin_cpu_supports("avx2"))
-		return &avx2;
-	return strcmp(name, "generic") ? NULL : &kernels_generic;
+	return strcmp(name, "avx2") ? NULL : &avx2;
+}
+
+const struct kernels *kernels_select(void)
+{
+	const struct kernels *k = kernels_named("avx512");
+
+	if (!k)
+		k = kernels_named("avx2");
+	return k ? k : &kernels_generic;
 }
 
 #else

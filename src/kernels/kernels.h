@@ -23,6 +23,8 @@ enum {
 /* What fills a codebook's padding: so far away that it is never nearest. */
 #define KERNEL_FAR 1e18f
 
+struct decode_kernels;
+
 struct kernels {
 	const char *name;
 
@@ -51,6 +53,8 @@ struct kernels {
 				 const float *lam, size_t n, unsigned b,
 				 const float *cent, const float *bits,
 				 size_t k_pad, uint32_t *idx);
+
+	const struct decode_kernels *decode;
 };
 
 extern const struct kernels kernels_generic;

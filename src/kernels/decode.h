@@ -1,0 +1,74 @@
+/*
+ * decode.h - the inner loops of decoding: rANS, raw bits, points, narrowing.
+ *
+ * As in kernels.h the generic table is normative and the others give the same
+ * bits; here nothing is summed, so that is easy. No function reads behind what
+ * it is told.
+ */
+#ifndef KERNELS_DECODE_H
+#define KERNELS_DECODE_H
+
+#include "base/dtype.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	DECODE_LANES = 32,	/* of a rANS stream, and of a row of points */
+	DECODE_STEP = 16,	/* loops over n may go on to a multiple of it */
+	DECODE_MAX_FIELD = 32,
+	/* What no point is: the weight is 0 and the trellis passes over it. */
+	DECODE_NO_POINT = 127,
+};
+
+struct decode_kernels {
+	/*
+	 * Rounds of a 32-lane rANS stream, n of them or as many as there are
+	 * surely words for, 64 bytes a round; returns how many. Symbol l of a
+	 * round is taken from state[l] with the table
+	 * slots + 4096 · which[l] (lanes.h; which may be NULL: 0), words in
+	 * the lanes' order from *word. sym, which: [n][32].
+	 */
+	size_t (*rounds)(uint32_t *state, const uint8_t **word,
+			 const uint8_t *end, const uint32_t *slots,
+			 const uint8_t *which, uint8_t *sym, size_t n);
+
+	/*
+	 * Fields of width ≤ 32 bits, lowest bit first, from the `left` bytes at
+	 * p: n of them or fewer, a multiple of 8; returns how many.
+	 */
+	size_t (*fields)(const uint8_t *p, size_t left, unsigned width,
+			 size_t n, uint32_t *v);
+
+	/* x = first + sym + (class >> 3 << octave); class may be NULL: 0. */
+	void (*place)(const uint8_t *sym, const uint8_t *class, size_t n,
+		      uint32_t first, unsigned octave, uint32_t *x);
+	/* All bits that are set in any of the n. */
+	uint32_t (*any)(const uint32_t *x, size_t n);
+	/* x = x << raw, v's low raw bits below it, the rest above bit `bits`. */
+	void (*join)(uint32_t *x, const uint32_t *v, size_t n, unsigned raw,
+		     unsigned bits);
+	/* x's low halves, little-endian; n exactly. */
+	void (*store16)(const uint32_t *x, size_t n, uint8_t *raw);
+
+	/*
+	 * In place, rows v[n][32] of magnitudes below 127, or DECODE_NO_POINT,
+	 * to points u (formats/hvqz.md, 8.3.4, steps 4 and 5), −128 for no
+	 * point. state[32]: of the lanes' trellises; a, b: the code's.
+	 */
+	void (*points)(uint8_t *v, size_t n, uint8_t *state, uint8_t a,
+		       uint8_t b);
+	/* to[j][i] = from[i · stride + j], 32 by 32. */
+	void (*transpose)(const uint8_t *from, size_t stride, uint8_t *to);
+	/* 32 weights w = (u + ½) · (step · scale), 0 where u is −128. */
+	void (*restore)(const uint8_t *u, const float *step, float scale,
+			float *w);
+	/* 32 weights as weights_narrow() has it, to raw. */
+	void (*narrow)(enum dtype dtype, const float *w, uint8_t *raw);
+};
+
+/* kernels.h chooses; the last two are only there on x86-64. */
+extern const struct decode_kernels decode_generic;
+extern const struct decode_kernels decode_avx2, decode_avx512;
+
+#endif
