@@ -6,11 +6,12 @@
 #define TESTS_KNOWN_CASE_H
 
 #include "codec/codec.h"
+#include "kernels/kernels.h"
 #include "sense/factor.h"
 #include "tests/sense_case.h"
 #include "tests/slab_case.h"
 
-static const struct codec_env plain_env;
+static const struct codec_env plain_env = {.kern = &kernels_generic};
 static struct hvqz_err err;
 
 struct trip {

@@ -6,6 +6,7 @@
 #include "codec/weights.h"
 #include "entropy/bits.h"
 #include "entropy/shortlist.h"
+#include "kernels/kernels.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -262,12 +263,12 @@ static enum hvqz_ret decode(const struct codec_env *env,
 	struct trellis q = {0};
 	enum hvqz_ret ret;
 
-	(void)env;
 	TRY_OUT(get_head(&q, slab, &c, err));
 	TRY_OUT(get_steps(&c, &q.channel, q.n_channels, err));
 	TRY_OUT(get_steps(&c, &q.unit, q.n_units, err));
 	TRY_OUT(point_model_get(&q.model, &c, err));
-	TRY_OUT(trellis_stream_get(&q, slab, &c, raw, err));
+	TRY_OUT(trellis_stream_get(&q, env->kern->decode, slab, &c,
+				   raw, err));
 	TRY_OUT(sparse_get(&q.sparse, true, NULL, slab->n_cols,
 			   slab->n_rows * slab->n_cols, &c, err));
 	if (cur_left(&c)) {
@@ -297,6 +298,8 @@ static uint64_t decode_memory(const struct slab *slab)
 
 	/* Outliers at their most, a tile, the lists of steps, tables. */
 	return n / 2 * 12 + trellis_tile_memory(slab, TRELLIS_TILE) +
+	       trellis_points_memory(slab->n_rows > slab->n_cols
+				     ? slab->n_rows : slab->n_cols) +
 	       (slab->n_rows + slab->n_cols) * 28 +
 	       MODEL_CLASSES * sizeof(struct point_table) +
 	       ((uint64_t)1 << 18);

@@ -28,6 +28,7 @@
 #include "codec/codec.h"
 #include "codec/sparse.h"
 #include "codec/trellis_code.h"
+#include "entropy/lanes.h"
 #include "entropy/point_model.h"
 
 enum {
@@ -113,10 +114,23 @@ void trellis_store_sparse(const struct trellis *q, const struct slab *slab,
 /* Choose q->model, append it and the points. */
 enum hvqz_ret trellis_stream_put(struct trellis *q, const int32_t *u,
 				 struct buf *out, struct hvqz_err *err);
-/* Decode the points and restore them into raw. */
+/* Decode the points and restore them into raw. kern NULL: weight by weight. */
 enum hvqz_ret trellis_stream_get(const struct trellis *q,
+				 const struct decode_kernels *kern,
 				 const struct slab *slab, struct cursor *c,
 				 uint8_t *raw, struct hvqz_err *err);
+
+/* ---- trellis_points.c: the same for 32 lanes ---- */
+
+/* Both are moved on. *good = false: damaged. */
+enum hvqz_ret trellis_points_get(const struct trellis *q,
+				 const struct decode_kernels *kern,
+				 const struct slab *slab,
+				 struct lanes_dec *lanes,
+				 struct bit_reader *bits, uint8_t *raw,
+				 bool *good, struct hvqz_err *err);
+/* Bytes it needs for channels of n_units. */
+uint64_t trellis_points_memory(uint64_t n_units);
 
 /* ---- trellis_encode.c ---- */
 

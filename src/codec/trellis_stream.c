@@ -132,14 +132,18 @@ out:
 
 /* ---- decoding ---- */
 
+/*
+ * Weight by weight: fewer lanes than 32, and what the tests hold
+ * trellis_points.c, that has the others, against.
+ */
 struct decoder {
 	const struct trellis *q;
 	struct trellis_code code;
 	struct lanes la;
-	uint32_t state[TRELLIS_MAX_LANES];	/* the coder's */
+	uint32_t *state;			/* the coder's */
 	uint8_t at[TRELLIS_MAX_LANES];		/* the trellis' */
-	const uint8_t *word, *end;
-	struct bit_reader bits;
+	const uint8_t **word, *end;
+	struct bit_reader *bits;
 };
 
 /* One point of lane l with the table t, or false. */
@@ -151,10 +155,10 @@ static inline bool take(struct decoder *d, const struct point_table *t,
 	uint32_t n = s;
 
 	if (!rans_pop(&d->state[l], t->freq[s], t->cum[s], slot, MODEL_BITS,
-		      &d->word, d->end))
+		      d->word, d->end))
 		return false;
 	if ((s == t->escape || t->shift) &&
-	    !model_magnitude(t, s, &d->bits, &n))
+	    !model_magnitude(t, s, d->bits, &n))
 		return false;
 	*u = trellis_point(n, d->at[l] & 1);
 	d->at[l] = d->code.next[d->at[l]][*u >> 1 & 1];
@@ -189,47 +193,69 @@ static bool take_channel(struct decoder *d, size_t j, float *column)
 	return true;
 }
 
-static bool open_stream(struct decoder *d, struct cursor *c)
+static enum hvqz_ret get_few_lanes(const struct trellis *q,
+				   const struct slab *slab,
+				   struct lanes_dec *lanes,
+				   struct bit_reader *bits, uint8_t *raw,
+				   bool *good, struct hvqz_err *err)
+{
+	struct decoder d = {
+		.q = q, .la = make_lanes(q), .state = lanes->state,
+		.word = &lanes->word, .end = lanes->end, .bits = bits,
+	};
+	float *tile = malloc(trellis_tile_size(q));
+
+	if (!tile)
+		return hvqz_nomem(err, trellis_tile_size(q), "a tile");
+	trellis_code_make(&d.code, q->log_states);
+	*good = true;
+	for (size_t left = q->n_channels; *good && left;) {
+		size_t n = left % TRELLIS_TILE ? left % TRELLIS_TILE
+					       : TRELLIS_TILE;
+
+		left -= n;
+		for (size_t j = n; *good && j-- > 0;)
+			*good = take_channel(&d, left + j,
+					     tile + j * q->n_units);
+		if (*good)
+			trellis_store(q, slab, tile, left, n, raw);
+	}
+	free(tile);
+	return HVQZ_OK;
+}
+
+static bool open_stream(struct lanes_dec *d, struct bit_reader *bits,
+			struct cursor *c)
 {
 	const uint8_t *p;
 	uint32_t n;
 
-	if (!rans_get_frame(c, d->la.n, d->state, &d->word, &d->end) ||
+	if (!rans_get_frame(c, d->n_lanes, d->state, &d->word, &d->end) ||
 	    !varint_get(c, &n))
 		return false;
 	p = cur_take(c, n);
 	if (!p)
 		return false;
-	d->bits = (struct bit_reader){.p = p, .end = p + n};
+	*bits = (struct bit_reader){.p = p, .end = p + n};
 	return true;
 }
 
 enum hvqz_ret trellis_stream_get(const struct trellis *q,
+				 const struct decode_kernels *kern,
 				 const struct slab *slab, struct cursor *c,
 				 uint8_t *raw, struct hvqz_err *err)
 {
-	struct decoder d = {.q = q, .la = make_lanes(q)};
-	float *tile = malloc(trellis_tile_size(q));
-	bool good;
+	struct lanes_dec lanes = {.n_lanes = q->n_lanes};
+	struct bit_reader bits;
+	bool good = open_stream(&lanes, &bits, c);
 
-	if (!tile)
-		return hvqz_nomem(err, trellis_tile_size(q), "a tile");
-	trellis_code_make(&d.code, q->log_states);
-	good = open_stream(&d, c);
-	for (size_t left = q->n_channels; good && left;) {
-		size_t n = left % TRELLIS_TILE ? left % TRELLIS_TILE
-					       : TRELLIS_TILE;
-
-		left -= n;
-		for (size_t j = n; good && j-- > 0;)
-			good = take_channel(&d, left + j,
-					    tile + j * q->n_units);
-		if (good)
-			trellis_store(q, slab, tile, left, n, raw);
-	}
-	free(tile);
-	if (!good || !rans_at_end(d.state, d.la.n, d.word, d.end) ||
-	    !bits_end(&d.bits) || d.bits.p != d.bits.end)
+	if (good && kern && q->n_lanes == DECODE_LANES)
+		TRY(trellis_points_get(q, kern, slab, &lanes, &bits, raw,
+				       &good, err));
+	else if (good)
+		TRY(get_few_lanes(q, slab, &lanes, &bits, raw, &good, err));
+	if (!good || !lanes_end(&lanes) || !bits_end(&bits) ||
+	    bits.p != bits.end)
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "the points are not what was encoded");
 	return HVQZ_OK;
