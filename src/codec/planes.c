@@ -115,12 +115,13 @@ static enum hvqz_ret take_all(struct reader *r, bool codes, uint8_t *raw,
 
 	for (size_t i = 0; i < r->n; i += PLANES_BLOCK) {
 		size_t m = r->n - i < PLANES_BLOCK ? r->n - i : PLANES_BLOCK;
-		uint8_t room[PLANES_BLOCK] = {0}, *class = NULL;
+		uint8_t room[PLANES_BLOCK], *class = NULL;
 		uint32_t x[PLANES_BLOCK];
 
 		if (r->classes.width) {
 			class = room;
 			classes_get(&r->classes, i, m, class);
+			memset(class + m, 0, PLANES_BLOCK - m);
 		}
 		if (!codes)
 			memset(x, 0, m * sizeof(*x));

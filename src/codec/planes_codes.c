@@ -157,6 +157,28 @@ static void get_fields(struct codes_reader *r, unsigned width, size_t n,
 	r->at_bit = at;
 }
 
+/*
+ * Put the raw bits below and the sign above the n symbols in x, of room.
+ * Returns the bits that were set in any of them.
+ */
+static uint32_t add_fields(struct codes_reader *r, size_t n, uint32_t *x)
+{
+	const struct codes_plan *p = &r->plan;
+	/* In whole steps, the last ones 0. */
+	size_t whole = (n + PLANES_STEP - 1) / PLANES_STEP * PLANES_STEP;
+	uint32_t v[PLANES_BLOCK], any = 0;
+
+	if (!p->raw && !p->sign) {
+		for (size_t i = 0; i < n; i++)
+			any |= x[i];
+		return any;
+	}
+	get_fields(r, p->raw + p->sign, n, v);
+	memset(v + n, 0, (whole - n) * sizeof(*v));
+	memset(x + n, 0, (whole - n) * sizeof(*x));
+	return r->kern->join(x, v, whole, p->raw, p->bits);
+}
+
 /* Which of the four tables each class has. */
 static void phases(const uint8_t *restrict class, uint8_t *restrict phase)
 {
@@ -170,16 +192,16 @@ enum hvqz_ret codes_take(struct codes_reader *r, const uint8_t *class,
 	const struct codes_plan *p = &r->plan;
 	unsigned most = p->bits - p->raw < 31 ? p->bits - p->raw : 31;
 	uint32_t mask = (uint32_t)-((uint64_t)1 << most);
-	uint32_t fields[PLANES_BLOCK + PLANES_STEP];
-	uint8_t t[PLANES_BLOCK + PLANES_STEP], phase[PLANES_BLOCK];
+	uint8_t t[PLANES_BLOCK + PLANES_STEP], room[PLANES_BLOCK];
+	const uint8_t *phase = NULL;
 
 	/* The last step's rest is not read by anyone, but worked on. */
 	memset(t + n, 0, PLANES_STEP);
-	memset(fields + n, 0, PLANES_STEP * sizeof(*fields));
-	if (class)
-		phases(class, phase);
-	if (!lanes_take(&r->lanes, r->kern, r->slots, class ? phase : NULL, t,
-			n))
+	if (class) {
+		phases(class, room);
+		phase = room;
+	}
+	if (!lanes_take(&r->lanes, r->kern, r->slots, phase, t, n))
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "the symbols' rANS stream lacks words");
 	r->kern->place(t, class, n, (uint32_t)p->first, p->octave, x);
@@ -187,14 +209,10 @@ enum hvqz_ret codes_take(struct codes_reader *r, const uint8_t *class,
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "more than the %zu escapes announced",
 				 r->n_escapes);
-	if (r->kern->any(x, n) & mask)
+	if (add_fields(r, n, x) & mask)
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "a symbol that needs more than %u bits",
 				 most);
-	if (p->raw + p->sign) {
-		get_fields(r, p->raw + p->sign, n, fields);
-		r->kern->join(x, fields, n, p->raw, p->bits);
-	}
 	return HVQZ_OK;
 }
 

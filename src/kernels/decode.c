@@ -82,31 +82,21 @@ static void generic_place(const uint8_t *restrict sym,
 				x[i + k] = first + sym[i + k];
 }
 
-static uint32_t generic_any(const uint32_t *x, size_t n)
+static uint32_t generic_join(uint32_t *restrict x, const uint32_t *restrict v,
+			     size_t n, unsigned raw, unsigned bits)
 {
-	uint32_t any[DECODE_STEP] = {0}, all = 0;
-	size_t i = 0;
-
-	for (; i + DECODE_STEP <= n; i += DECODE_STEP)
-		for (unsigned k = 0; k < DECODE_STEP; k++)
-			any[k] |= x[i + k];
-	for (; i < n; i++)
-		all |= x[i];
-	for (unsigned k = 0; k < DECODE_STEP; k++)
-		all |= any[k];
-	return all;
-}
-
-static void generic_join(uint32_t *restrict x, const uint32_t *restrict v,
-			 size_t n, unsigned raw, unsigned bits)
-{
-	uint32_t low = ((uint32_t)1 << raw) - 1;
+	uint32_t low = ((uint32_t)1 << raw) - 1, any[DECODE_STEP] = {0};
 	unsigned up = bits - raw;
 
 	for (size_t i = 0; i < n; i += DECODE_STEP)
-		for (unsigned k = 0; k < DECODE_STEP; k++)
+		for (unsigned k = 0; k < DECODE_STEP; k++) {
+			any[k] |= x[i + k];
 			x[i + k] = x[i + k] << raw | (v[i + k] & low) |
 				   (v[i + k] & ~low) << up;
+		}
+	for (unsigned k = 1; k < DECODE_STEP; k++)
+		any[0] |= any[k];
+	return any[0];
 }
 
 static void generic_store16(const uint32_t *restrict x, size_t n,
@@ -182,7 +172,6 @@ const struct decode_kernels decode_generic = {
 	.rounds = generic_rounds,
 	.fields = generic_fields,
 	.place = generic_place,
-	.any = generic_any,
 	.join = generic_join,
 	.store16 = generic_store16,
 	.points = generic_points,
@@ -197,8 +186,8 @@ const struct decode_kernels decode_generic = {
 
 /* What both tables share. */
 #define IN_AVX2 \
-	.fields = avx2_fields, .place = avx2_place, .any = avx2_any, \
-	.join = avx2_join, .store16 = avx2_store16, .points = avx2_points, \
+	.fields = avx2_fields, .place = avx2_place, .join = avx2_join, \
+	.store16 = avx2_store16, .points = avx2_points, \
 	.transpose = avx2_transpose, .restore = avx2_restore, \
 	.narrow = avx2_narrow
 

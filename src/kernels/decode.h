@@ -43,11 +43,13 @@ struct decode_kernels {
 	/* x = first + sym + (class >> 3 << octave); class may be NULL: 0. */
 	void (*place)(const uint8_t *sym, const uint8_t *class, size_t n,
 		      uint32_t first, unsigned octave, uint32_t *x);
-	/* All bits that are set in any of the n. */
-	uint32_t (*any)(const uint32_t *x, size_t n);
-	/* x = x << raw, v's low raw bits below it, the rest above bit `bits`. */
-	void (*join)(uint32_t *x, const uint32_t *v, size_t n, unsigned raw,
-		     unsigned bits);
+	/*
+	 * x = x << raw, v's low raw bits below it, the rest above bit `bits`.
+	 * Returns the bits that were set in any x; n: a multiple of the step,
+	 * also of zeros.
+	 */
+	uint32_t (*join)(uint32_t *x, const uint32_t *v, size_t n,
+			 unsigned raw, unsigned bits);
 	/* x's low halves, little-endian; n exactly. */
 	void (*store16)(const uint32_t *x, size_t n, uint8_t *raw);
 

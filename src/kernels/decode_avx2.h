@@ -271,38 +271,29 @@ static AVX2 void avx2_place(const uint8_t *sym, const uint8_t *class, size_t n,
 	}
 }
 
-static AVX2 uint32_t avx2_any(const uint32_t *x, size_t n)
-{
-	__m256i any = _mm256_setzero_si256();
-	uint32_t part[8], all = 0;
-	size_t i = 0;
-
-	for (; i + 8 <= n; i += 8)
-		any = _mm256_or_si256(any, load32(x + i));
-	save32(part, any);
-	for (unsigned k = 0; k < 8; k++)
-		all |= part[k];
-	for (; i < n; i++)
-		all |= x[i];
-	return all;
-}
-
-static AVX2 void avx2_join(uint32_t *x, const uint32_t *v, size_t n,
-			   unsigned raw, unsigned bits)
+static AVX2 uint32_t avx2_join(uint32_t *x, const uint32_t *v, size_t n,
+			       unsigned raw, unsigned bits)
 {
 	const __m256i mask = _mm256_set1_epi32((int)((1u << raw) - 1));
 	const __m128i up = _mm_cvtsi32_si128((int)raw);
 	const __m128i above = _mm_cvtsi32_si128((int)(bits - raw));
+	__m256i any = _mm256_setzero_si256();
+	uint32_t part[8], all = 0;
 
 	for (size_t i = 0; i < n; i += 8) {
 		__m256i f = load32(v + i), to = load32(x + i);
 		__m256i high = _mm256_andnot_si256(mask, f);
 
+		any = _mm256_or_si256(any, to);
 		to = _mm256_or_si256(_mm256_sll_epi32(to, up),
 				     _mm256_and_si256(f, mask));
 		high = _mm256_sll_epi32(high, above);
 		save32(x + i, _mm256_or_si256(to, high));
 	}
+	save32(part, any);
+	for (unsigned k = 0; k < 8; k++)
+		all |= part[k];
+	return all;
 }
 
 static AVX2 void avx2_store16(const uint32_t *x, size_t n, uint8_t *raw)
