@@ -231,7 +231,7 @@ static size_t count_inexact(const struct listing *l)
 static void add_facts(struct table *t, const struct listing *l)
 {
 	const struct model *m = &l->info.model;
-	char a[TEXT_LEN], b[TEXT_LEN];
+	char a[TEXT_LEN], b[TEXT_LEN], digest[BASE_NAME_LEN];
 
 	table_cell(t, "format");
 	if (l->is_hvqz)
@@ -258,6 +258,11 @@ static void add_facts(struct table *t, const struct listing *l)
 				   (double)listing_raw(l));
 	else
 		table_cell(t, "%s bytes", a);
+	if (l->info.has_base) {
+		table_cell(t, "needs");
+		table_cell(t, "base model %s",
+			   base_name(l->info.base_digest, digest));
+	}
 	if (listing_loss(l) > 0) {
 		table_cell(t, "KL est.");
 		table_cell(t, "%s nats per token",

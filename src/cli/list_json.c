@@ -39,6 +39,7 @@ static bool print_file(const char *file, const struct listing *l)
 	const struct container_info *info = &l->info;
 	struct json_line o = json_line_begin();
 	struct json_line notes = json_line_begin();
+	char digest[BASE_NAME_LEN];
 	double noise, signal;
 
 	listing_noise(l, &noise, &signal);
@@ -61,6 +62,9 @@ static bool print_file(const char *file, const struct listing *l)
 	json_line_number(&o, "parameters", info->model.n_params);
 	json_line_number(&o, "original_bytes", listing_raw(l));
 	json_line_number(&o, "bytes", l->file_size);
+	if (info->has_base)
+		json_line_text(&o, "base",
+			       base_name(info->base_digest, digest));
 	json_line_real(&o, "bpp", listing_bpp(l->file_size,
 					      info->model.n_params));
 	json_line_set(&o, "snr_db", snr(signal, noise));

@@ -130,8 +130,8 @@ static enum hvqz_ret try_delta(const struct codec_env *env,
 			       &declined, err));
 	*used = &codec_delta;
 	*done = !declined && out->len < slab->raw_len;
-	/* Nothing without a base comes near half. */
-	if (*done && out->len > slab->raw_len / 2)
+	/* Constant, sparse and narrow slabs need no base. */
+	if (*done)
 		return prefer_exact(env, slab, set, raw, out, used, &none,
 				    err);
 	return HVQZ_OK;

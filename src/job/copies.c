@@ -140,9 +140,41 @@ out:
 	return ret;
 }
 
-/* v [n] is sorted: the first of those alike is the original. */
-static enum hvqz_ret settle(struct copies *c, const struct candidate *v,
-			    size_t n, size_t n_tensors, struct plan *plan,
+/*
+ * Are the n bytes at a and b of src the same? A hash can be deceived: whoever
+ * knows its key can make two tensors that share it.
+ */
+static enum hvqz_ret compare(struct source *src, uint64_t a, uint64_t b,
+			     uint64_t n, bool *same, struct hvqz_err *err)
+{
+	uint8_t *buf = malloc(2 * (size_t)STEP);
+	enum hvqz_ret ret = HVQZ_OK;
+
+	if (!buf)
+		return hvqz_nomem(err, 2 * (uint64_t)STEP, "comparing copies");
+	*same = true;
+	for (uint64_t at = 0; at < n && *same; at += STEP) {
+		size_t want = n - at < STEP ? (size_t)(n - at) : STEP, got[2];
+
+		TRY_OUT(source_seek(src, a + at, err));
+		TRY_OUT(source_read(src, buf, want, &got[0], err));
+		TRY_OUT(source_seek(src, b + at, err));
+		TRY_OUT(source_read(src, buf + STEP, want, &got[1], err));
+		*same = got[0] == want && got[1] == want &&
+			!memcmp(buf, buf + STEP, want);
+	}
+out:
+	free(buf);
+	return ret;
+}
+
+/*
+ * v [n] is sorted: the first of those alike is the original, and what has its
+ * bytes too is a copy. data: where tensors begin.
+ */
+static enum hvqz_ret settle(struct copies *c, struct source *src,
+			    uint64_t data, const struct candidate *v, size_t n,
+			    size_t n_tensors, struct plan *plan,
 			    struct hvqz_err *err)
 {
 	const struct candidate *first = v;
@@ -156,10 +188,16 @@ static enum hvqz_ret settle(struct copies *c, const struct candidate *v,
 	if (!c->of || !c->shared || !c->hash)
 		return hvqz_nomem(err, n_tensors * 21, "copies");
 	for (size_t i = 0; i < n; i++) {
+		bool same = i && alike(first, &v[i]) &&
+			    n_same < CONTAINER_MAX_COPIES;
+
 		c->shared[v[i].number] = true;
 		c->hash[v[i].number] = v[i].hash;
-		if (!i || !alike(first, &v[i]) ||
-		    n_same == CONTAINER_MAX_COPIES) {
+		if (same)
+			TRY(compare(src, data + first->t->off,
+				    data + v[i].t->off, v[i].t->size, &same,
+				    err));
+		if (!same) {
 			first = &v[i];
 			n_same = 0;
 			continue;
@@ -198,7 +236,8 @@ enum hvqz_ret copies_find(struct copies *c, struct source *src,
 	TRY_OUT(look(src, data, PEEK, v, &n, stopped, stopped_ctx, err));
 	TRY_OUT(look(src, data, UINT64_MAX, v, &n, stopped, stopped_ctx,
 		     err));
-	TRY_OUT(settle(c, v, n, m->n_tensors, plan, err));
+	TRY_OUT(settle(c, src, data, v, n, m->n_tensors, plan,
+		       err));
 	TRY_OUT(source_seek(src, data, err));
 out:
 	free(v);

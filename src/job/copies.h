@@ -23,7 +23,7 @@ struct copies {
  * Find them. src can seek and is at the first byte of tensor data, where it is
  * left again. Only tensors that may have equals are read: first their first
  * bytes, then those that these are alike in. Equal is what has the same size,
- * dtype and XXH3-128. A lossy tensor is no copy of one that has sensitivities
+ * dtype, XXH3-128 and bytes. A lossy tensor is no copy of one that has sensitivities
  * or a rule of its own. What plan says of copies' chunks is taken back.
  */
 enum hvqz_ret copies_find(struct copies *c, struct source *src,

@@ -131,7 +131,8 @@ static enum hvqz_ret run(struct decode_job *j, struct source *src,
 	for (size_t i = 0; i < j->info.model.n_tensors; i++)
 		j->rep->n_lossy += j->info.tensor_flags[i] & TENSOR_LOSSY;
 	TRY(decode_plan_memory(j->env, &j->info, j->opt->dtype,
-			       &j->rep->memory, err));
+			       j->out || j->opt->writer, &j->rep->memory,
+			       err));
 	if (j->out || j->opt->writer) {
 		TRY(plan_output(j, err));
 		TRY(j->writer->head(j->state, j->out, err));

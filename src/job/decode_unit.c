@@ -46,7 +46,7 @@ enum hvqz_ret job_check_memory(const struct job_env *env, uint64_t need,
 
 enum hvqz_ret decode_plan_memory(const struct job_env *env,
 				 const struct container_info *info,
-				 enum dtype wanted, uint64_t *need,
+				 enum dtype wanted, bool keeps, uint64_t *need,
 				 struct hvqz_err *err)
 {
 	uint64_t n = job_threads(env);
@@ -61,8 +61,8 @@ enum hvqz_ret decode_plan_memory(const struct job_env *env,
 		(uint64_t)info->max_raw *
 			(pipeline_slots((unsigned)n) *
 				 (slot + info->has_base) +
-			 n * (lossy || info->has_base ? 4 : 2)) +
-		chunk_walk_memory(env, info);
+			 n * (info->has_base ? 8 : lossy ? 4 : 2)) +
+		(keeps ? chunk_walk_memory(env, info) : 0);
 	return job_check_memory(env, *need,
 				"smaller chunks when encoding (--chunk)",
 				err);

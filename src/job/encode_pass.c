@@ -221,12 +221,21 @@ static bool is_copy(const struct encode_job *j, size_t t)
 	return j->copies.of && j->copies.of[t];
 }
 
+/* Can tensor t become a difference from the base model? */
+static bool may_use_base(const struct encode_job *j, size_t t)
+{
+	unsigned bits = dtype_bits(j->info.model.tensors[t].dtype);
+
+	return j->base.off && j->base.off[t] != BASE_NONE &&
+	       j->plan.t[t].set.codec == CODEC_PLANES &&
+	       (bits == 8 || bits == 16 || bits == 32);
+}
+
 /* The base model's rows of the slot's slab, where they are of use. */
 static enum hvqz_ret take_base(struct encode_job *j, struct slot *s,
 			       struct hvqz_err *err)
 {
-	s->has_base = s->base && j->base.off[s->tensor] != BASE_NONE &&
-		      j->plan.t[s->tensor].set.codec == CODEC_PLANES;
+	s->has_base = s->base && may_use_base(j, s->tensor);
 	return s->has_base ? base_rows(&j->base, &j->info.model, s->tensor,
 				       &s->slab, s->base, err)
 			   : HVQZ_OK;
@@ -422,7 +431,8 @@ static enum hvqz_ret use_base(struct encode_job *j, struct hvqz_err *err)
 				 "none of the base model's %zu tensors has the "
 				 "name, dtype and shape of one of these %zu",
 				 b->model.n_tensors, j->info.model.n_tensors);
-	j->info.has_base = true;
+	for (size_t i = 0; i < j->plan.n_tensors; i++)
+		j->info.has_base |= may_use_base(j, i);
 	memcpy(j->info.base_digest, b->digest, sizeof(b->digest));
 	return HVQZ_OK;
 }

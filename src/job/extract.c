@@ -217,10 +217,10 @@ static enum hvqz_ret run(struct extract_job *j, struct source *src,
 		TRY(base_map_make(&j->base, j->opt->base, &j->info.model,
 				  err));
 	TRY(choose(j, err));
-	TRY(decode_plan_memory(j->env, &j->info, j->opt->dtype,
-			       &j->rep->memory, err));
 	j->indexed = source_can_seek(src) &&
 		     source_left(src) != SOURCE_SIZE_UNKNOWN;
+	TRY(decode_plan_memory(j->env, &j->info, j->opt->dtype, !j->indexed,
+			       &j->rep->memory, err));
 	if (j->indexed)
 		TRY(container_read_index(j->reader, &j->index, err));
 	j->walk = (struct chunk_walk){

@@ -53,11 +53,11 @@ struct decode_unit {
 
 /*
  * Planned peak of decoding with lossy tensors restored in dtype `wanted`, held
- * against the caller's limit.
+ * against the caller's limit. keeps: chunks of which copies follow are kept.
  */
 enum hvqz_ret decode_plan_memory(const struct job_env *env,
 				 const struct container_info *info,
-				 enum dtype wanted, uint64_t *need,
+				 enum dtype wanted, bool keeps, uint64_t *need,
 				 struct hvqz_err *err);
 
 /* One for each slot of a pipeline with env's threads; NULL: out of memory. */

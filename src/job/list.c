@@ -107,6 +107,20 @@ static enum hvqz_ret by_reading(const struct job_env *env,
 	return HVQZ_OK;
 }
 
+/* A copy errs as its original does; what that costs the model is not known. */
+static void add_copies(struct listing *l)
+{
+	for (size_t i = 0; i < l->info.model.n_tensors; i++) {
+		const struct listing_tensor *of;
+
+		if (!container_is_copy(&l->info, i))
+			continue;
+		of = &l->t[l->info.copy_of[i] - 1];
+		l->t[i].noise = of->noise;
+		l->t[i].signal = of->signal;
+	}
+}
+
 static enum hvqz_ret list_hvqz(const struct job_env *env, struct source *src,
 			       bool conditions, struct listing *l,
 			       struct hvqz_err *err)
@@ -125,6 +139,8 @@ static enum hvqz_ret list_hvqz(const struct job_env *env, struct source *src,
 	else
 		TRY_OUT(by_reading(env, r, src, &payload, l, err));
 	ret = conditions ? list_types(l, err) : HVQZ_OK;
+	if (ret == HVQZ_OK)
+		add_copies(l);
 out:
 	buf_free(&payload);
 	container_reader_free(r);
