@@ -54,7 +54,7 @@ START_TEST(hasvq_round_trip)
 
 				ck_assert_ptr_eq(trip(&s, &set, NULL, &len,
 						      &stats), &codec_hasvq);
-				weights_error(dtypes[t], s.raw, s.back,
+				weights_error(&kernels_generic, dtypes[t], s.raw, s.back,
 					      96 * cols[b % 3], &noise,
 					      &signal);
 				ck_assert(noise == stats.noise);
@@ -241,7 +241,7 @@ START_TEST(sparse_rows_of_few_weights_do_not_fail)
 			ck_assert_int_eq(codec_hasvq.decode(
 				&env, &s.slab, out.p, out.len, s.back, &err),
 				HVQZ_OK);
-			weights_error(DTYPE_F32, s.raw, s.back, 64 * 1024,
+			weights_error(&kernels_generic, DTYPE_F32, s.raw, s.back, 64 * 1024,
 				      &noise, &signal);
 			ck_assert(noise == stats.noise);
 			buf_free(&out);

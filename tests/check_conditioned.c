@@ -59,7 +59,7 @@ static struct went go(struct sample *s, const struct codec_settings *set,
 	memset(s->back, 0x5a, s->slab.raw_len);
 	ck_assert_msg(used->decode(&env, &s->slab, t.out.p, t.out.len,
 				   s->back, &err) == HVQZ_OK, "%s", err.msg);
-	weights_error(s->slab.dtype, s->raw, s->back, sample_elems(s), &noise,
+	weights_error(&kernels_generic, s->slab.dtype, s->raw, s->back, sample_elems(s), &noise,
 		      &signal);
 	ck_assert(used->lossless || noise == t.stats.noise);
 	ck_assert(used->lossless || signal == t.stats.signal);
@@ -177,7 +177,7 @@ START_TEST(any_shape)
 			ck_assert_int_eq(codec_conditioned.decode(
 						 &env, &s.slab, out.p, out.len,
 						 s.back, &err), HVQZ_OK);
-			weights_error(s.slab.dtype, s.raw, s.back,
+			weights_error(&kernels_generic, s.slab.dtype, s.raw, s.back,
 				      sample_elems(&s), &noise, &signal);
 			ck_assert(noise == stats.noise);
 			ck_assert_double_le(noise, signal);

@@ -34,7 +34,8 @@ START_TEST(feedback)
 			feedback_block(&f, e, FB_ROWS, a, b,
 				       t + a * FB_ROWS);
 			for (size_t j = b; j-- > a;)
-				feedback_column(&f, e, FB_ROWS, j, b,
+				feedback_column(&f, &kernels_generic, e,
+						FB_ROWS, j, b,
 						t + j * FB_ROWS);
 			for (size_t i = 0; i < FB_N * FB_ROWS; i++) {
 				size_t j = i / FB_ROWS, row = i % FB_ROWS;
@@ -72,7 +73,7 @@ START_TEST(feedback_is_the_cost)
 	for (size_t j = 0; j < FB_N; j++) {
 		float t = e[j];
 
-		feedback_column(&f, e, 1, j, FB_N, &t);
+		feedback_column(&f, &kernels_generic, e, 1, j, FB_N, &t);
 		sum += (double)f.l[j] * (double)f.l[j] * (double)t * (double)t;
 		for (size_t k = 0; k < FB_N; k++)
 			want += (double)h[j * FB_N + k] * (double)e[j] *
@@ -91,7 +92,7 @@ START_TEST(no_feedback)
 	struct factor f = {.n = 2, .l = l};
 
 	feedback_block(&f, e, 2, 0, 1, t);
-	feedback_column(&f, e, 2, 0, 2, t);
+	feedback_column(&f, &kernels_generic, e, 2, 0, 2, t);
 	ck_assert(t[0] == 1 && t[1] == 2);
 }
 END_TEST

@@ -1,15 +1,19 @@
 /*
  * check_trellis.c - the trellis codes, and the search for the best path.
  */
-#include "codec/trellis_code.h"
-#include "codec/trellis_search.h"
+#include "codec/trellis.h"
+#include "kernels/kernels.h"
+#include "kernels/trellis.h"
 #include "tests/random.h"
 
 #include <check.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
-static struct hvqz_err err;
+static const char *const kernel_names[] = {"generic", "avx2", "avx512"};
+
+enum { KERNELS = 3 };
 
 /* ---- the codes ---- */
 
@@ -125,107 +129,157 @@ END_TEST
 /* ---- the search ---- */
 
 enum {
-	SHORT = 10,		/* numbers that all paths are tried for */
-	LONG = 61,		/* the longest lane */
+	ROWS = 10,		/* numbers that all paths are tried for */
+	LANES = TRELLIS_WIDE,
+	CLASS = 20,		/* and the next two */
+};
+
+/* A search through a channel; places without a point among its units. */
+struct searched {
+	struct trellis_job job;
+	struct trellis_code code;
+	int32_t from[2 * TRELLIS_MAX_STATES];
+	float target[ROWS * LANES], inverse[ROWS * LANES], scale;
+	int8_t class[ROWS * LANES], channel;
+	float price[MODEL_CLASSES * TRELLIS_PRICES], shrink[MODEL_CLASSES];
+	uint8_t state[LANES];
+	int32_t u[ROWS * LANES];
+	void *work;
 };
 
 /* Prices as a coder's: rising, no two alike. */
-static void make_price(struct rng *r, struct trellis_price *p, double slope)
+static void make_price(struct rng *r, struct searched *s, unsigned class,
+		       double slope)
 {
 	double sum = 0;
 
 	for (unsigned n = 0; n < TRELLIS_PRICES; n++) {
-		p->of[n] = (float)sum;
+		s->price[class * TRELLIS_PRICES + n] = (float)sum;
 		sum += slope * uniform(r);
 	}
-	p->shrink = slope > 0 ? 0.9f : 1.0f;
+	s->shrink[class] = slope > 0 ? 0.9f : 1.0f;
+}
+
+static void open_search(struct searched *s, unsigned log)
+{
+	size_t size = trellis_work_size(log, ROWS);
+
+	trellis_code_make(&s->code, log);
+	for (unsigned n = 0; n < s->code.n_states; n++)
+		for (unsigned way = 0; way < 2; way++)
+			s->from[2 * n + way] = s->code.from[n][way] |
+					       s->code.subset[n][way] << 8;
+	s->scale = 1;
+	s->channel = 0;
+	for (size_t i = 0; i < ROWS * LANES; i++)
+		s->inverse[i] = 1;
+	s->work = aligned_alloc(64, (size + 63) / 64 * 64);
+	ck_assert_ptr_nonnull(s->work);
+	s->job = (struct trellis_job){
+		.log_states = log, .from = s->from, .lanes = LANES,
+		.rows = ROWS, .stride = ROWS * LANES, .n_channels = 1,
+		.target = s->target, .inverse = s->inverse,
+		.scale = &s->scale, .unit_class = s->class,
+		.channel_class = &s->channel, .price = s->price,
+		.shrink = s->shrink, .state = s->state, .work = s->work,
+		.u = s->u,
+	};
 }
 
 /* The u of a subset whose point is nearest to the shrunk x. */
-static int32_t nearest(float x, const struct trellis_price *p, unsigned subset)
+static int32_t nearest(const struct searched *s, size_t at, unsigned subset)
 {
-	double y = (double)(x * p->shrink) - 0.5;
+	float shrunk = s->target[at] * s->shrink[s->class[at]];
 
-	return 4 * (int32_t)floor((y - subset) / 4 + 0.5) + (int32_t)subset;
+	return 4 * (int32_t)floor(((double)shrunk - 0.5 - subset) / 4 + 0.5) +
+	       (int32_t)subset;
 }
 
-static double cost(float x, const struct trellis_price *p, int32_t u)
+static double cost(const struct searched *s, size_t at, int32_t u)
 {
 	uint32_t n = trellis_magnitude(u);
-	double d = (double)x - (u + 0.5);
+	double d = (double)s->target[at] - (u + 0.5);
 
-	return d * d + (double)p->of[n < TRELLIS_PRICES ? n
-						       : TRELLIS_PRICES - 1];
+	n = n < TRELLIS_PRICES ? n : TRELLIS_PRICES - 1;
+	return d * d +
+	       (double)s->price[s->class[at] * TRELLIS_PRICES + (int)n];
 }
 
-/* The least metric of all 2^n paths from a state. */
-static double least_metric(const struct trellis_code *t, unsigned state,
-			   const float *x,
-			   const struct trellis_price *const *price, size_t n)
+/* The least metric of all paths of a lane from row t and a state. */
+static double least_metric(const struct searched *s, unsigned state, size_t t,
+			   unsigned lane)
 {
+	size_t at = t * LANES + lane;
 	double best = INFINITY;
 
-	if (!n)
+	if (t == ROWS)
 		return 0;
+	if (s->class[at] < TRELLIS_ZERO_BELOW)
+		return least_metric(s, state, t + 1, lane);
 	for (unsigned p = 0; p < 2; p++) {
-		int32_t u = nearest(*x, *price, 2 * p + (state & 1));
-		double m = cost(*x, *price, u) +
-			   least_metric(t, t->next[state][p], x + 1,
-					price + 1, n - 1);
+		int32_t u = nearest(s, at, 2 * p + (state & 1));
+		double m = cost(s, at, u) +
+			   least_metric(s, s->code.next[state][p], t + 1,
+					lane);
 
 		best = m < best ? m : best;
 	}
 	return best;
 }
 
-/* The metric of the path u; it must be one, and end in state `end`. */
-static double path_metric(const struct trellis_code *t, unsigned state,
-			  unsigned end, const float *x,
-			  const struct trellis_price *const *price, size_t n,
-			  const int32_t *u)
+/* The metric of a lane's path; it must be one, and end in its state. */
+static double path_metric(const struct searched *s, unsigned state,
+			  unsigned lane)
 {
 	double sum = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		ck_assert_uint_eq((unsigned)u[i] & 1, state & 1);
-		sum += cost(x[i], price[i], u[i]);
-		state = t->next[state][u[i] >> 1 & 1];
+	for (size_t t = 0; t < ROWS; t++) {
+		size_t at = t * LANES + lane;
+
+		if (s->class[at] < TRELLIS_ZERO_BELOW) {
+			ck_assert_int_eq(s->u[at], 0);
+			continue;
+		}
+		ck_assert_uint_eq((unsigned)s->u[at] & 1, state & 1);
+		sum += cost(s, at, s->u[at]);
+		state = s->code.next[state][s->u[at] >> 1 & 1];
 	}
-	ck_assert_uint_eq(state, end);
+	ck_assert_uint_eq(state, s->state[lane]);
 	return sum;
 }
 
+/* Loop: which kernels. */
 START_TEST(the_search_finds_the_best_path)
 {
-	const size_t start[] = {0, SHORT};
+	const struct kernels *k = kernels_named(kernel_names[_i]);
+	static struct searched s;
 	struct rng rng = {2};
 
-	for (int round = 0; round < 200; round++) {
-		unsigned log = TRELLIS_MIN_LOG + (unsigned)round % 7, from;
-		double size = exp2(rng_below(&rng, 8)) / 4, best, got;
-		const struct trellis_price *price[SHORT];
-		struct trellis_price prices[3];
-		struct trellis_search s;
-		struct trellis_code t;
-		int32_t u[SHORT];
-		float x[SHORT];
+	for (int round = 0; k && round < 70; round++) {
+		double size = exp2(rng_below(&rng, 8)) / 4;
+		uint8_t from[LANES];
 
-		trellis_code_make(&t, log);
-		for (unsigned p = 0; p < 3; p++)
-			make_price(&rng, &prices[p], 0.5 * p);
-		for (size_t i = 0; i < SHORT; i++) {
-			x[i] = (float)(size * gaussian(&rng));
-			price[i] = &prices[rng_below(&rng, 3)];
+		open_search(&s, TRELLIS_MIN_LOG + (unsigned)round % 7);
+		for (unsigned c = 0; c < 3; c++)
+			make_price(&rng, &s, CLASS + c, 0.5 * c);
+		for (size_t i = 0; i < ROWS * LANES; i++) {
+			s.target[i] = (float)(size * gaussian(&rng));
+			s.class[i] = (int8_t)(CLASS + rng_below(&rng, 3));
+			if (round & 1 && !rng_below(&rng, 5))
+				s.class[i] = TRELLIS_NO_UNIT;
 		}
-		ck_assert_int_eq(trellis_search_open(&s, &t, 1, SHORT, &err),
-				 HVQZ_OK);
-		from = (unsigned)rng_below(&rng, t.n_states);
-		s.state[0] = (uint8_t)from;
-		trellis_search_run(&s, x, price, start, u);
-		best = least_metric(&t, from, x, price, SHORT);
-		got = path_metric(&t, from, s.state[0], x, price, SHORT, u);
-		ck_assert_double_lt(fabs(got - best), 1e-5 * (best + 1));
-		trellis_search_close(&s);
+		for (unsigned l = 0; l < LANES; l++)
+			s.state[l] = (uint8_t)rng_below(&rng, s.code.n_states);
+		memcpy(from, s.state, sizeof(from));
+		ck_assert_int_eq(k->trellis->search(&s.job), 0);
+		for (unsigned l = 0; l < LANES; l++) {
+			double best = least_metric(&s, from[l], 0, l);
+			double got = path_metric(&s, from[l], l);
+
+			ck_assert_double_lt(fabs(got - best),
+					    1e-5 * (best + 1));
+		}
+		free(s.work);
 	}
 }
 END_TEST
@@ -233,79 +287,31 @@ END_TEST
 /* Far away points cost what they must, and do not overflow. */
 START_TEST(the_search_takes_any_number)
 {
-	static const float x[] = {1e30f, -1e30f, 0x1p22f, -0x1p22f, 3e38f,
-				  0, -0.0f, 1e-40f, 0x1p21f, 70.3f};
-	const size_t start[] = {0, SHORT};
-	const struct trellis_price *price[SHORT];
-	struct trellis_price p = {.shrink = 1};
-	struct trellis_search s;
-	struct trellis_code t;
-	int32_t u[SHORT];
+	static const float x[ROWS] = {1e30f, -1e30f, 0x1p22f, -0x1p22f, 3e38f,
+				      0, -0.0f, 1e-40f, 0x1p21f, 70.3f};
+	const struct kernels *k = kernels_named(kernel_names[_i]);
+	static struct searched s;
 
-	for (size_t i = 0; i < SHORT; i++)
-		price[i] = &p;
-	trellis_code_make(&t, 3);
-	ck_assert_int_eq(trellis_search_open(&s, &t, 1, SHORT, &err), HVQZ_OK);
-	trellis_search_run(&s, x, price, start, u);
-	for (size_t i = 0; i < SHORT; i++) {
-		double v = fmax(-0x1p22, fmin(0x1p22, (double)x[i]));
+	if (!k)
+		return;
+	open_search(&s, 3);
+	s.shrink[CLASS] = 1;
+	memset(s.price, 0, sizeof(s.price));
+	memset(s.state, 0, sizeof(s.state));
+	memset(s.class, CLASS, sizeof(s.class));
+	for (size_t i = 0; i < ROWS * LANES; i++)
+		s.target[i] = x[i / LANES];
+	ck_assert_int_eq(k->trellis->search(&s.job), 1);
+	for (size_t i = 0; i < ROWS * LANES; i++) {
+		double v = fmax(-0x1p22, fmin(0x1p22, (double)x[i / LANES]));
 
-		ck_assert_uint_lt(trellis_magnitude(u[i]), 1 << 23);
-		ck_assert_double_lt(fabs(u[i] + 0.5 - v), 4);
+		ck_assert_uint_lt(trellis_magnitude(s.u[i]), 1 << 23);
+		ck_assert_double_lt(fabs(s.u[i] + 0.5 - v), 4);
 	}
-	trellis_search_close(&s);
-}
-END_TEST
-
-/* Each lane as it would be alone, twice in a row: the states go on. */
-START_TEST(lanes_do_not_touch_each_other)
-{
-	enum { N = LONG * TRELLIS_MAX_LANES };
-	static const struct trellis_price *price[N];
-	static struct trellis_price prices[2];
-	static float x[N];
-	static int32_t u[2][N], alone[LONG];
-	struct rng rng = {3};
-
-	for (unsigned p = 0; p < 2; p++)
-		make_price(&rng, &prices[p], 0.3);
-	for (size_t i = 0; i < N; i++) {
-		x[i] = (float)(3 * gaussian(&rng));
-		price[i] = &prices[rng_below(&rng, 2)];
-	}
-	for (unsigned n = 1; n <= TRELLIS_MAX_LANES; n++) {
-		size_t start[TRELLIS_MAX_LANES + 1] = {0};
-		unsigned log = TRELLIS_MIN_LOG + n % 7;
-		struct trellis_search s, one;
-		struct trellis_code t;
-
-		/* Some are empty. */
-		for (unsigned l = 0; l < n; l++)
-			start[l + 1] = start[l] + rng_below(&rng, LONG + 1);
-		trellis_code_make(&t, log);
-		ck_assert_int_eq(trellis_search_open(&s, &t, n, LONG, &err),
-				 HVQZ_OK);
-		trellis_search_run(&s, x, price, start, u[0]);
-		trellis_search_run(&s, x, price, start, u[1]);
-		for (unsigned l = 0; l < n; l++) {
-			size_t len = start[l + 1] - start[l];
-			const size_t span[] = {0, len};
-
-			ck_assert_int_eq(trellis_search_open(&one, &t, 1, LONG,
-							     &err), HVQZ_OK);
-			for (int k = 0; k < 2; k++) {
-				trellis_search_run(&one, x + start[l],
-						   price + start[l], span,
-						   alone);
-				ck_assert(!len ||
-					  !memcmp(alone, u[k] + start[l],
-						  len * sizeof(*alone)));
-			}
-			ck_assert_uint_eq(one.state[0], s.state[l]);
-			trellis_search_close(&one);
-		}
-		trellis_search_close(&s);
-	}
+	s.scale = NAN;
+	ck_assert_int_eq(k->trellis->search(&s.job), 1);
+	ck_assert_int_eq(k->trellis->nearest(&s.job), 1);
+	free(s.work);
 }
 END_TEST
 
@@ -342,9 +348,8 @@ int main(void)
 	tcase_add_test(t, codes_have_their_free_distance);
 	tcase_add_test(t, points_and_magnitudes_agree);
 	tcase_add_test(t, a_walk_is_found_again);
-	tcase_add_test(t, the_search_finds_the_best_path);
-	tcase_add_test(t, the_search_takes_any_number);
-	tcase_add_test(t, lanes_do_not_touch_each_other);
+	tcase_add_loop_test(t, the_search_finds_the_best_path, 0, KERNELS);
+	tcase_add_loop_test(t, the_search_takes_any_number, 0, KERNELS);
 	tcase_add_test(t, lanes_cover_all_units);
 	tcase_set_timeout(t, 120);
 	suite_add_tcase(s, t);

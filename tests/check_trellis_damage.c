@@ -1,7 +1,7 @@
 /*
  * check_trellis_damage.c - payloads of codec 3 that must be refused (H8).
  */
-#include "codec/trellis_search.h"
+#include "codec/trellis_points.h"
 #include "entropy/intcode.h"
 #include "kernels/blas.h"
 #include "tests/trellis_case.h"
@@ -37,12 +37,43 @@ struct made {
 	struct buf out;
 };
 
+/* The points as symbols, and everything behind them. */
+static void put_points(struct made *m)
+{
+	static const float zero[16];
+	struct trellis_places at = trellis_places_of(N_ROWS, m->q.n_lanes);
+	struct trellis_symbols s;
+	int8_t class[16];
+	int32_t u[16];
+
+	ck_assert_uint_le(at.stride, 16);
+	ck_assert_int_eq(trellis_symbols_open(&s, &at, N_COLS, &err), HVQZ_OK);
+	for (size_t j = N_COLS; j-- > 0;) {
+		struct trellis_settle c = {
+			.u = u, .target = zero, .weight = zero,
+			.unit_step = zero, .unit_class = class,
+			.channel_class = m->q.channel.class[j],
+		};
+
+		for (size_t p = 0; p < at.stride; p++) {
+			size_t i = trellis_unit_at(&at, p);
+
+			u[p] = i < N_ROWS ? m->u[j * N_ROWS + i] : 0;
+			class[p] = i < N_ROWS ? m->q.unit.class[i]
+					      : TRELLIS_NO_UNIT;
+		}
+		trellis_symbols_add(&s, &trellis_generic, &at, j, &c);
+	}
+	ck_assert_int_eq(trellis_put(&m->q, &s, &at, &m->out, &err), HVQZ_OK);
+	trellis_symbols_free(&s);
+}
+
 /* Put what is in m again, in place of its payload. */
 static void put(struct made *m)
 {
 	point_model_free(&m->q.model);
 	buf_clear(&m->out);
-	ck_assert_int_eq(trellis_put(&m->q, m->u, &m->out, &err), HVQZ_OK);
+	put_points(m);
 }
 
 /* Points along a path, in the decoder's order. */

@@ -41,7 +41,7 @@ static inline struct trip trip(struct sample *s,
 		ck_assert_msg(codec->decode(&plain_env, &s->slab, out.p,
 					    out.len, s->back, &err) ==
 				      HVQZ_OK, "%s", err.msg);
-		weights_error(s->slab.dtype, s->raw, s->back, sample_elems(s),
+		weights_error(&kernels_generic, s->slab.dtype, s->raw, s->back, sample_elems(s),
 			      &noise, &signal);
 		ck_assert(noise == t.stats.noise);
 		ck_assert(signal == t.stats.signal);

@@ -263,8 +263,8 @@ static enum hvqz_ret weigh(struct bench *b, const struct codec *codec,
 		b->e[i] -= w[i];
 	TRY_OUT(condition_cost(&b->factor, b->e, b->metric.g, b->units, cost,
 			       err));
-	weights_error(b->slab->dtype, b->raw, b->back, n, &stats->noise,
-		      &stats->signal);
+	weights_error(b->env->kern, b->slab->dtype, b->raw, b->back, n,
+		      &stats->noise, &stats->signal);
 	stats->loss = b->metric.has_g ? TRELLIS_LOSS * b->factor.real * *cost : 0;
 out:
 	free(w);

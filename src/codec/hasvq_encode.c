@@ -197,8 +197,8 @@ static enum hvqz_ret measure(const struct encoder *e,
 		ret = hvqz_nomem(err, e->slab->raw_len, "a reconstruction");
 	} else {
 		hasvq_reconstruct(&e->q, e->slab->dtype, row, made);
-		weights_error(e->slab->dtype, e->raw, made, e->n_elems,
-			      &stats->noise, &stats->signal);
+		weights_error(e->env->kern, e->slab->dtype, e->raw, made,
+			      e->n_elems, &stats->noise, &stats->signal);
 	}
 	free(made);
 	free(row);

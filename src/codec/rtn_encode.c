@@ -147,7 +147,7 @@ static void quantize_block(struct rtn_encoder *e, size_t first, size_t end)
 		float *t = e->target + (j - first) * n;
 
 		if (f)
-			feedback_column(f, e->w, n, j, end, t);
+			feedback_column(f, e->env->kern, e->w, n, j, end, t);
 		quantize_channel(e, j, t);
 	}
 }
@@ -186,8 +186,8 @@ static enum hvqz_ret measure(const struct rtn_encoder *e,
 	for (size_t i = 0; i < slab->n_rows; i++)
 		rtn_restore(&e->q, slab, i, e->code + i * n, w,
 			    made + i * row_len);
-	weights_error(slab->dtype, e->raw, made, slab->n_rows * n,
-		      &stats->noise, &stats->signal);
+	weights_error(e->env->kern, slab->dtype, e->raw, made,
+		      slab->n_rows * n, &stats->noise, &stats->signal);
 	stats->loss = e->metric.has_g ? e->loss * TRELLIS_LOSS : 0;
 out:
 	free(made);

@@ -2,7 +2,6 @@
 #include "codec/trellis.h"
 
 #include "base/scale.h"
-#include "codec/trellis_search.h"
 #include "codec/weights.h"
 #include "entropy/bits.h"
 #include "entropy/shortlist.h"
@@ -147,11 +146,9 @@ out:
 
 /* ---- the payload ---- */
 
-enum hvqz_ret trellis_put(struct trellis *q, const int32_t *u,
-			  struct buf *out, struct hvqz_err *err)
+enum hvqz_ret trellis_put_head(const struct trellis *q, struct buf *out,
+			       struct hvqz_err *err)
 {
-	size_t n_cols = q->across ? q->n_units : q->n_channels;
-
 	buf_u8(out, q->across ? TRELLIS_ACROSS : 0);
 	buf_u8(out, (uint8_t)(q->log_states |
 			      __builtin_ctz(q->n_lanes) << 4));
@@ -159,21 +156,15 @@ enum hvqz_ret trellis_put(struct trellis *q, const int32_t *u,
 	varint_put(out, q->sparse.n);
 	buf_f32(out, q->base);
 	TRY(put_steps(&q->channel, q->n_channels, out, err));
-	TRY(put_steps(&q->unit, q->n_units, out, err));
-	TRY(trellis_stream_put(q, u, out, err));
-	return sparse_put(&q->sparse, true, NULL, n_cols, out, err);
+	return put_steps(&q->unit, q->n_units, out, err);
 }
 
-void trellis_restore(const struct trellis *q, size_t j, const int32_t *u,
-		     float *w)
+float trellis_restore(const struct trellis *q, size_t j, size_t i, int32_t u)
 {
 	float step = q->base * q->channel.step[j];
 
-	for (size_t i = 0; i < q->n_units; i++)
-		w[i] = trellis_is_zero(q, j, i)
-			       ? 0
-			       : ((float)u[i] + 0.5f) *
-					 (step * q->unit.step[i]);
+	return trellis_is_zero(q, j, i)
+		       ? 0 : ((float)u + 0.5f) * (step * q->unit.step[i]);
 }
 
 void trellis_store(const struct trellis *q, const struct slab *slab,

@@ -32,6 +32,7 @@
 #include "entropy/point_model.h"
 
 enum {
+	TRELLIS_MAX_LANES = 32,
 	TRELLIS_ACROSS = 1,	/* in flags */
 	TRELLIS_FLAGS = TRELLIS_ACROSS,
 	TRELLIS_TILE = 16,	/* channels restored together */
@@ -64,6 +65,12 @@ enum hvqz_ret trellis_alloc(struct trellis *q, const struct slab *slab,
 			    bool across, struct hvqz_err *err);
 void trellis_free(struct trellis *q);
 
+/* The first of lane l's units when n_lanes share n of them. */
+static inline size_t trellis_lane_start(size_t n, unsigned n_lanes, unsigned l)
+{
+	return n * l / n_lanes;
+}
+
 /* The class of channel j and unit i. */
 static inline unsigned trellis_class(int channel, int unit)
 {
@@ -90,13 +97,12 @@ uint64_t trellis_tile_memory(const struct slab *slab, unsigned n_channels);
 /* Fill l->step from l->code. */
 void step_list_values(struct step_list *l, size_t n);
 
-/* Append everything of q; u [channels][units]: the points. */
-enum hvqz_ret trellis_put(struct trellis *q, const int32_t *u,
-			  struct buf *out, struct hvqz_err *err);
+/* Append what comes before the points: head and steps. */
+enum hvqz_ret trellis_put_head(const struct trellis *q, struct buf *out,
+			       struct hvqz_err *err);
 
-/* Channel j's weights from its points u [n_units]: w [n_units]. */
-void trellis_restore(const struct trellis *q, size_t j, const int32_t *u,
-		     float *w);
+/* The weight of channel j and unit i from its point u. */
+float trellis_restore(const struct trellis *q, size_t j, size_t i, int32_t u);
 
 /*
  * Channels [first, first + n), n ≤ TRELLIS_TILE, restored in tile
@@ -111,9 +117,6 @@ void trellis_store_sparse(const struct trellis *q, const struct slab *slab,
 
 /* ---- trellis_stream.c: the points ---- */
 
-/* Choose q->model, append it and the points. */
-enum hvqz_ret trellis_stream_put(struct trellis *q, const int32_t *u,
-				 struct buf *out, struct hvqz_err *err);
 /* Decode the points and restore them into raw. kern NULL: weight by weight. */
 enum hvqz_ret trellis_stream_get(const struct trellis *q,
 				 const struct decode_kernels *kern,

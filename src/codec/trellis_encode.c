@@ -10,7 +10,7 @@
 #include "codec/trellis_encoder.h"
 
 #include "codec/weights.h"
-#include "sense/decouple.h"
+#include "kernels/kernels.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -50,109 +50,81 @@ static bool is_across(const struct slab *slab, const struct sens *sens)
 	return slab->n_rows < MIN_LANE && slab->n_cols > slab->n_rows;
 }
 
-/* W into w, by channels. False in *finite when there is a NaN or infinity. */
-static enum hvqz_ret open(struct trellis_encoder *e, const struct sens *sens,
-			  bool *finite, struct hvqz_err *err)
+/* What the decoder will make of it, 32 lanes at a time. */
+static enum hvqz_ret make_tiles(const struct trellis_encoder *e, uint8_t *made,
+				struct hvqz_err *err)
 {
-	const struct slab *slab = e->slab;
-	size_t n = (size_t)slab->n_rows * (size_t)slab->n_cols;
-
-	TRY(trellis_alloc(&e->q, slab, is_across(slab, sens), err));
-	e->q.log_states = log_states(e->set->effort);
-	e->w = malloc(n * sizeof(*e->w));
-	e->u = malloc(n * sizeof(*e->u));
-	e->level = malloc(e->q.n_units * sizeof(*e->level));
-	if (!e->w || !e->u || !e->level)
-		return hvqz_nomem(err, n * 8, "the slab's weights");
-	*finite = e->q.across
-			  ? weights_widen(slab->dtype, e->raw, n, e->w)
-			  : weights_widen_turned(slab->dtype, e->raw,
-						 slab->n_rows,
-						 (size_t)slab->n_cols, e->w);
-	return HVQZ_OK;
-}
-
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-/*
- * The outliers: the weights that would need the largest indices, that is of
- * highest |w|·√g·l.
- */
-static enum hvqz_ret choose_outliers(struct trellis_encoder *e,
-				     struct hvqz_err *err)
-{
-	struct trellis *q = &e->q;
-	size_t n = q->n_channels * q->n_units;
-	size_t n_out = decouple_count(n, e->set->outliers);
-	float *score = NULL;
+	const struct trellis *q = &e->q;
+	struct trellis_tile tile;
 	enum hvqz_ret ret;
 
-	TRY(sparse_alloc(&q->sparse, (uint32_t)n_out, err));
-	if (!n_out)
-		return HVQZ_OK;
-	score = malloc(n * sizeof(*score));
-	e->covered = malloc(n_out * sizeof(*e->covered));
-	if (!score || !e->covered) {
-		ret = hvqz_nomem(err, n * sizeof(*score), "importance scores");
-		goto out;
-	}
-	for (size_t j = 0; j < q->n_channels; j++)
-		for (size_t i = 0; i < q->n_units; i++)
-			score[j * q->n_units + i] =
-				fabsf(e->w[j * q->n_units + i]) /
-				(q->channel.step[j] * q->unit.step[i]);
-	TRY_OUT(decouple(score, n, n_out, e->covered, err));
-	for (size_t o = 0; o < n_out; o++) {
-		size_t j = e->covered[o] / q->n_units;
-		size_t i = e->covered[o] % q->n_units;
+	TRY_OUT(trellis_tile_open(&tile, q, e->env->kern->decode, e->slab,
+				  made, err));
+	for (size_t j = q->n_channels; j-- > 0;) {
+		const int32_t *u = e->u + j * e->at.stride;
+		int class = q->channel.class[j];
 
-		q->sparse.pos[o] = (uint32_t)(q->across
-						      ? e->covered[o]
-						      : i * q->n_channels + j);
+		if (e->kern->pack(u, e->class, class, e->at.n,
+				  trellis_tile_slot(&tile)))
+			for (size_t p = 0; p < e->at.n; p++)
+				if (trellis_magnitude(u[p]) > 126)
+					trellis_tile_late(&tile, p, u[p]);
+		trellis_tile_next(&tile);
 	}
-	qsort(q->sparse.pos, n_out, sizeof(*q->sparse.pos), by_number);
-	ret = sparse_take(&q->sparse, e->slab, e->raw, err);
 out:
-	free(score);
+	trellis_tile_free(&tile);
 	return ret;
 }
 
-/* What the decoder will make of it, and the error of that. */
+/* The same weight by weight. */
+static enum hvqz_ret make_slowly(const struct trellis_encoder *e,
+				 uint8_t *made, struct hvqz_err *err)
+{
+	const struct trellis *q = &e->q;
+	float *tile = malloc(trellis_tile_size(q));
+
+	if (!tile)
+		return hvqz_nomem(err, trellis_tile_size(q), "a tile");
+	for (size_t first = 0, n; first < q->n_channels; first += n) {
+		n = q->n_channels - first;
+		n = n < TRELLIS_TILE ? n : TRELLIS_TILE;
+		for (size_t j = first; j < first + n; j++)
+			for (size_t p = 0; p < e->at.n; p++) {
+				size_t i = trellis_unit_at(&e->at, p);
+
+				if (i != SIZE_MAX)
+					tile[(j - first) * q->n_units + i] =
+						trellis_restore(
+							q, j, i,
+							e->u[j * e->at.stride +
+							     p]);
+			}
+		trellis_store(q, e->slab, tile, first, n, made);
+	}
+	free(tile);
+	return HVQZ_OK;
+}
+
+/* The error of what the decoder will make of it. */
 static enum hvqz_ret measure(const struct trellis_encoder *e,
 			     struct codec_stats *stats, struct hvqz_err *err)
 {
-	const struct trellis *q = &e->q;
 	uint8_t *made = malloc(e->slab->raw_len);
-	float *tile = malloc(trellis_tile_size(q));
 	enum hvqz_ret ret = HVQZ_OK;
 
-	if (!made || !tile) {
-		ret = hvqz_nomem(err, e->slab->raw_len, "a reconstruction");
-		goto out;
-	}
-	for (size_t first = 0; first < q->n_channels; first += TRELLIS_TILE) {
-		size_t n = q->n_channels - first < TRELLIS_TILE
-				   ? q->n_channels - first : TRELLIS_TILE;
-
-		for (size_t j = 0; j < n; j++)
-			trellis_restore(q, first + j,
-					e->u + (first + j) * q->n_units,
-					tile + j * q->n_units);
-		trellis_store(q, e->slab, tile, first, n, made);
-	}
-	trellis_store_sparse(q, e->slab, made);
-	weights_error(e->slab->dtype, e->raw, made,
+	if (!made)
+		return hvqz_nomem(err, e->slab->raw_len, "a reconstruction");
+	if (e->at.lanes == DECODE_LANES)
+		TRY_OUT(make_tiles(e, made, err));
+	else
+		TRY_OUT(make_slowly(e, made, err));
+	trellis_store_sparse(&e->q, e->slab, made);
+	weights_error(e->env->kern, e->slab->dtype, e->raw, made,
 		      e->slab->n_rows * (size_t)e->slab->n_cols,
 		      &stats->noise, &stats->signal);
 	stats->loss = e->metric.has_g ? e->loss * TRELLIS_LOSS : 0;
 out:
 	free(made);
-	free(tile);
 	return ret;
 }
 
@@ -165,22 +137,25 @@ enum hvqz_ret trellis_encode(const struct codec_env *env,
 {
 	struct trellis_encoder e = {
 		.env = env, .slab = slab, .set = set, .raw = raw,
+		.kern = env->kern->trellis,
 	};
 	bool finite = false;
 	enum hvqz_ret ret;
 
 	*declined = true;
-	TRY_OUT(open(&e, sens, &finite, err));
-	stats->nonfinite = !finite;
-	if (!finite)
-		goto out;
+	TRY_OUT(trellis_alloc(&e.q, slab, is_across(slab, sens), err));
+	e.q.log_states = log_states(set->effort);
 	TRY_OUT(metric_take(&e.metric, slab, e.q.across, env->factor, sens,
 			    err));
 	e.q.n_lanes = lanes_for(&e);
-	TRY_OUT(trellis_choose_steps(&e, err));
+	TRY_OUT(trellis_place_weights(&e, &finite, err));
+	stats->nonfinite = !finite;
+	if (!finite)
+		goto out;
+	trellis_choose_steps(&e);
 	if (!trellis_steps_sound(&e.q))
 		goto out;	/* all zero, or next to it: exact is as short */
-	TRY_OUT(choose_outliers(&e, err));
+	TRY_OUT(trellis_choose_outliers(&e, err));
 	if (!sparse_finite(&e.q.sparse))
 		goto out;
 	TRY_OUT(trellis_unit_classes(&e, err));
@@ -188,15 +163,17 @@ enum hvqz_ret trellis_encode(const struct codec_env *env,
 	TRY_OUT(trellis_quantize(&e, err));
 	if (e.clipped)
 		goto out;
-	TRY_OUT(trellis_put(&e.q, e.u, out, err));
+	TRY_OUT(trellis_put(&e.q, &e.symbols, &e.at, out, err));
 	TRY_OUT(measure(&e, stats, err));
 	*declined = false;
 out:
 	free(e.w);
 	free(e.u);
 	metric_free(&e.metric);
-	free(e.level);
+	free(e.places);
+	free(e.class);
 	free(e.covered);
+	trellis_symbols_free(&e.symbols);
 	trellis_free(&e.q);
 	return ret;
 }
@@ -207,15 +184,14 @@ uint64_t trellis_encode_memory(const struct slab *slab,
 	uint64_t n = (uint64_t)slab->n_rows * slab->n_cols;
 	uint64_t units = slab->n_rows > slab->n_cols ? slab->n_rows
 						     : slab->n_cols;
-	unsigned states = 1u << log_states(set->effort);
+	unsigned log = log_states(set->effort);
 
-	/* Weights and points all the time; scores, or symbols, words and
-	 * payload, or the reconstruction on top of them. */
-	return n * 8 + n * 5 + slab->raw_len +
-	       trellis_tile_memory(slab, TRELLIS_BLOCK) +
-	       (units + (uint64_t)TRELLIS_RUN * TRELLIS_MAX_LANES) * 16 +
-	       trellis_search_memory(states, TRELLIS_RUN + 2 * MIN_LANE +
-					     units / TRELLIS_MAX_LANES + 1) +
+	(void)units;
+	/* Weights and points all the time; symbols and words, then the
+	 * reconstruction on top of them. */
+	return n * 8 + n * 4 + slab->raw_len +
+	       trellis_quantize_memory(log, TRELLIS_MAX_LANES, 1, units,
+				       true) +
 	       (slab->n_rows + slab->n_cols) * 48 +
 	       MODEL_CLASSES * sizeof(struct point_table) +
 	       ((uint64_t)1 << 20);

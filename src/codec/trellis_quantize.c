@@ -10,10 +10,13 @@
 #include "codec/trellis_encoder.h"
 
 #include "base/log2.h"
+#include "codec/trellis_code.h"
+#include "kernels/kernels.h"
 #include "sense/feedback.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * λ of the rate-distortion metric, in squared lattice spacings per bit, is
@@ -32,39 +35,57 @@
 
 struct bench {
 	struct trellis_encoder *e;
-	struct trellis_code code;
-	struct trellis_search search;
+	struct trellis_job job;
 	double lambda;
 	size_t group;		/* channels searched together */
-	float *target;		/* [TRELLIS_BLOCK][units] */
-	/* What is searched, by lane: see trellis_search_run. [group·units] */
-	float *x;
-	const struct trellis_price **price;
-	int32_t *u;
-	size_t start[TRELLIS_MAX_LANES + 1];
-	/* Prices by class, made when first wanted. */
-	struct trellis_price *by_class;		/* [MODEL_CLASSES] */
+	float *target;		/* [TRELLIS_BLOCK][stride], with feedback */
+	float *scale;		/* [group]: 1 / channel step */
+	int32_t from[2 * TRELLIS_MAX_STATES];
+	uint8_t state[TRELLIS_MAX_LANES];
+	/* By class, made when first wanted. */
+	float *price;		/* [MODEL_CLASSES][TRELLIS_PRICES] */
+	float shrink[MODEL_CLASSES];
 	bool have[MODEL_CLASSES];
+	bool seen[256];		/* channel classes, + 128 */
 	uint32_t next_covered;	/* those before it are still to come */
+	/* Fewer lanes than a search takes: copies; see search_few(). */
+	struct {
+		float *target, *inverse;
+		int8_t *class;
+		int32_t *u;
+	} few;
 };
 
-static const struct trellis_price *price_of(struct bench *b, unsigned q)
+static void make_price(struct bench *b, unsigned q)
 {
-	struct trellis_price *p = &b->by_class[q];
+	float *p = b->price + (size_t)q * TRELLIS_PRICES;
 	double var;
 
-	if (b->have[q])
-		return p;
-	model_guess(q, b->e->shape, p->of, TRELLIS_PRICES);
+	model_guess(q, b->e->shape, p, TRELLIS_PRICES);
 	for (unsigned n = 0; n < TRELLIS_PRICES; n++)
-		p->of[n] *= (float)b->lambda;
+		p[n] *= (float)b->lambda;
 	/* Where a Gaussian's price is parabolic, the best v is x·shrink. */
 	var = exp2(((int)q - MODEL_CLASS_UNIT) * 2 / (double)MODEL_STEPS) -
 	      TRELLIS_NOISE;
 	var = var < 0.04 ? 0.04 : var;
-	p->shrink = (float)(1 / (1 + b->lambda * 0.72134752 / var));
+	b->shrink[q] = (float)(1 / (1 + b->lambda * 0.72134752 / var));
 	b->have[q] = true;
-	return p;
+}
+
+/* The prices of all weights of a channel of that class. */
+static void make_prices(struct bench *b, int class)
+{
+	const struct trellis *q = &b->e->q;
+
+	if (b->seen[class + 128])
+		return;
+	b->seen[class + 128] = true;
+	for (size_t i = 0; i < q->n_units; i++) {
+		unsigned c = trellis_class(class, q->unit.class[i]);
+
+		if (c >= TRELLIS_MIN_CLASS && !b->have[c])
+			make_price(b, c);
+	}
 }
 
 /* The step of channel j before the units' share. */
@@ -78,16 +99,12 @@ static float channel_step(const struct trellis *q, size_t j)
 static int channel_class(struct trellis_encoder *e, size_t j,
 			 const float *target)
 {
-	double sum = 0;
+	double sum = e->kern->energy(target, e->level2, e->norm, e->at.stride);
 	float rms;
 	int c;
 
-	for (size_t i = 0; i < e->q.n_units; i++) {
-		double v = target[i] * e->level[i];
-
-		sum += v * v;
-	}
-	rms = (float)sqrt(sum / (double)e->q.n_units) / channel_step(&e->q, j);
+	rms = (float)(sqrt(sum / (double)e->q.n_units) / e->norm) /
+	      channel_step(&e->q, j);
 	/* Only a Hessian out of all proportion does that. */
 	e->clipped |= !isfinite(rms);
 	if (!(rms > 1e-6f))
@@ -99,104 +116,91 @@ static int channel_class(struct trellis_encoder *e, size_t j,
 
 /*
  * Weights that the sparse residual holds leave no error. Returns what theirs
- * was counted for: Σ g·(t − ŵ)², ŵ being b->x.
+ * was counted for: Σ g·(t − ŵ)², normed.
  */
 static double uncover(struct bench *b, size_t j, const float *target)
 {
 	struct trellis_encoder *e = b->e;
-	size_t n = e->q.n_units;
+	size_t stride = e->at.stride;
 	double sum = 0;
 
-	while (b->next_covered && e->covered[b->next_covered - 1] >= j * n) {
-		size_t i = e->covered[--b->next_covered] - j * n;
-		double d = (double)target[i] - b->x[i];
+	while (b->next_covered &&
+	       e->covered[b->next_covered - 1] >= j * stride) {
+		size_t at = e->covered[--b->next_covered], p = at - j * stride;
+		float w = ((float)e->u[at] + 0.5f) *
+			  (e->step[p] * channel_step(&e->q, j));
+		double d;
 
-		sum += e->metric.g[i] * d * d;
-		e->w[j * n + i] = 0;
+		if (e->class[p] + e->q.channel.class[j] < TRELLIS_MIN_CLASS)
+			w = 0;
+		d = ((double)target[p] - w) * e->norm;
+		sum += e->g[p] * d * d;
+		if (e->metric.feedback)
+			e->w[at] = 0;
 	}
 	return sum;
 }
 
 /* A weight beyond all points can only be an outlier. */
-static void note_clipped(struct trellis_encoder *e, size_t at)
+static void note_clipped(struct bench *b, size_t j, const float *target)
 {
-	uint32_t lo = 0, hi = e->q.sparse.n;
+	struct trellis_encoder *e = b->e;
+	size_t stride = e->at.stride;
+	uint32_t next = b->next_covered;
 
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
+	for (size_t p = stride; p-- > 0;) {
+		float x = target[p] *
+			  (e->inverse[p] * (1 / channel_step(&e->q, j)));
 
-		if (e->covered[mid] < at)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	e->clipped |= lo == e->q.sparse.n || e->covered[lo] != at;
-}
-
-/* Those that are not zero, of channels end - 1 down to first, by lane. */
-static void gather(struct bench *b, size_t first, size_t end,
-		   const float *target)
-{
-	const struct trellis *q = &b->e->q;
-	size_t n = 0;
-
-	for (unsigned l = 0; l < q->n_lanes; l++) {
-		size_t from = trellis_lane_start(q->n_units, q->n_lanes, l);
-		size_t to = trellis_lane_start(q->n_units, q->n_lanes, l + 1);
-
-		b->start[l] = n;
-		for (size_t j = end; j-- > first;) {
-			const float *t = target + (j - first) * q->n_units;
-			float step = channel_step(q, j);
-			int c = q->channel.class[j];
-
-			for (size_t i = from; i < to; i++) {
-				if (trellis_is_zero(q, j, i))
-					continue;
-				b->x[n] = t[i] / (step * q->unit.step[i]);
-				if (!(fabsf(b->x[n]) <= TRELLIS_MAX_X))
-					note_clipped(b->e, j * q->n_units + i);
-				b->price[n++] = price_of(b, trellis_class(c,
-							q->unit.class[i]));
-			}
-		}
-	}
-	b->start[q->n_lanes] = n;
-}
-
-/*
- * In place of a search: the nearest points, of either coset in turn. They are
- * about as long as a trellis' points to code.
- */
-static void nearest_points(struct bench *b)
-{
-	size_t n = b->start[b->e->q.n_lanes];
-
-	for (size_t i = 0; i < n; i++) {
-		float y = b->x[i] * b->price[i]->shrink - (float)(i & 1);
-
-		/* u = 2m + z is nearest where u + ½ is. */
-		y = y < -TRELLIS_MAX_X ? -TRELLIS_MAX_X
-		    : y > TRELLIS_MAX_X ? TRELLIS_MAX_X : y;
-		b->u[i] = 2 * (int32_t)floorf((y - 0.5f) * 0.5f + 0.5f) +
-			  (int32_t)(i & 1);
+		while (next && e->covered[next - 1] > j * stride + p)
+			next--;
+		if (e->class[p] + e->q.channel.class[j] >= TRELLIS_MIN_CLASS &&
+		    !(fabsf(x) <= TRELLIS_MAX_X) &&
+		    !(next && e->covered[next - 1] == j * stride + p))
+			e->clipped = true;
 	}
 }
 
-static void scatter(struct bench *b, size_t first, size_t end)
+static int run(const struct bench *b, const struct trellis_job *job)
 {
-	const struct trellis *q = &b->e->q;
-	const int32_t *u = b->u;
+	const struct trellis_kernels *k = b->e->kern;
 
-	for (unsigned l = 0; l < q->n_lanes; l++) {
-		size_t from = trellis_lane_start(q->n_units, q->n_lanes, l);
-		size_t to = trellis_lane_start(q->n_units, q->n_lanes, l + 1);
+	return b->e->set->quick ? k->nearest(job) : k->search(job);
+}
 
-		for (size_t j = end; j-- > first;)
-			for (size_t i = from; i < to; i++)
-				b->e->u[j * q->n_units + i] =
-					trellis_is_zero(q, j, i) ? 0 : *u++;
+/* Lanes are filled up to TRELLIS_WIDE with such that have no unit. */
+static int search_few(struct bench *b)
+{
+	const struct trellis_places *at = &b->e->at;
+	struct trellis_job job = b->job;
+	size_t stride = at->rows * TRELLIS_WIDE;
+	int clipped;
+
+	memset(b->few.class, TRELLIS_NO_UNIT, stride);
+	for (size_t p = 0; p < at->n; p++) {
+		size_t to = p / at->lanes * TRELLIS_WIDE + p % at->lanes;
+
+		b->few.inverse[to] = job.inverse[p];
+		b->few.class[to] = job.unit_class[p];
+		for (size_t c = 0; c < job.n_channels; c++)
+			b->few.target[c * stride + to] =
+				job.target[c * at->stride + p];
 	}
+	job.lanes = TRELLIS_WIDE;
+	job.stride = stride;
+	job.target = b->few.target;
+	job.inverse = b->few.inverse;
+	job.unit_class = b->few.class;
+	job.u = b->few.u;
+	clipped = run(b, &job);
+	for (size_t c = 0; c < job.n_channels; c++)
+		for (size_t p = 0; p < at->stride; p++)
+			b->job.u[c * at->stride + p] =
+				p < at->n ? job.u[c * stride +
+						  p / at->lanes * TRELLIS_WIDE +
+						  p % at->lanes]
+					  : 0;
+	return clipped;
 }
 
 /* Channels [first, end) whose targets are known: points, classes, errors. */
@@ -205,98 +209,160 @@ static void quantize_group(struct bench *b, size_t first, size_t end,
 {
 	struct trellis_encoder *e = b->e;
 	struct trellis *q = &e->q;
-	size_t n = q->n_units;
+	size_t stride = e->at.stride;
+	int clipped;
 
-	for (size_t j = first; j < end; j++)
-		q->channel.class[j] = (int8_t)channel_class(
-			e, j, target + (j - first) * n);
-	gather(b, first, end, target);
-	if (e->set->quick)
-		nearest_points(b);
-	else
-		trellis_search_run(&b->search, b->x, b->price, b->start,
-				   b->u);
-	scatter(b, first, end);
+	for (size_t j = first; j < end; j++) {
+		int c = channel_class(e, j, target + (j - first) * stride);
+
+		q->channel.class[j] = (int8_t)c;
+		b->scale[j - first] = 1 / channel_step(q, j);
+		make_prices(b, c);
+	}
+	b->job.n_channels = end - first;
+	b->job.target = target;
+	b->job.channel_class = q->channel.class + first;
+	b->job.u = e->u + first * stride;
+	clipped = e->at.lanes < TRELLIS_WIDE ? search_few(b)
+					     : run(b, &b->job);
 	for (size_t j = end; j-- > first;) {
-		const float *t = target + (j - first) * n;
-		float *w = e->w + j * n;
-		double sum = 0, l = e->metric.l[j];
+		double l = e->metric.l[j], sum;
+		struct trellis_settle c = {
+			.u = e->u + j * stride,
+			.target = target + (j - first) * stride,
+			.weight = e->g, .unit_step = e->step,
+			.unit_class = e->class,
+			.channel_class = q->channel.class[j],
+			.step = channel_step(q, j), .norm = e->norm,
+			.error = e->metric.feedback ? e->w + j * stride : NULL,
+			.damp = e->set->quick ? QUICK_ERROR : 1,
+		};
 
-		trellis_restore(q, j, e->u + j * n, b->x);
-		for (size_t i = 0; i < n; i++) {
-			double d = (double)t[i] - b->x[i];
-
-			w[i] -= b->x[i];
-			if (e->set->quick)
-				w[i] *= QUICK_ERROR;
-			sum += e->metric.g[i] * d * d;
-		}
-		e->loss += (sum - uncover(b, j, t)) * l * l;
+		sum = trellis_symbols_add(&e->symbols, e->kern, &e->at, j, &c);
+		if (clipped)
+			note_clipped(b, j, c.target);
+		e->loss += (sum - uncover(b, j, c.target)) * l * l;
 	}
 }
 
 static void quantize_block(struct bench *b, size_t first, size_t end)
 {
 	struct trellis_encoder *e = b->e;
-	size_t n = e->q.n_units, block_end = end;
+	size_t n = e->at.stride, block_end = end;
+	float *target = e->w + first * n;
 
-	memcpy(b->target, e->w + first * n, (end - first) * n * sizeof(float));
-	if (e->metric.feedback)
+	if (e->metric.feedback) {
+		target = b->target;
+		memcpy(target, e->w + first * n,
+		       (end - first) * n * sizeof(float));
 		feedback_block(e->metric.feedback, e->w, n, first, end,
-			       b->target);
+			       target);
+	}
 	while (end > first) {
 		size_t from = end - first > b->group ? end - b->group : first;
-		float *t = b->target + (from - first) * n;
+		float *t = target + (from - first) * n;
 
 		if (e->metric.feedback)
-			feedback_column(e->metric.feedback, e->w, n, from,
-					block_end, t);
+			feedback_column(e->metric.feedback, e->env->kern,
+					e->w, n, from, block_end, t);
 		quantize_group(b, from, end, t);
 		end = from;
 	}
 }
 
-static size_t group_size(const struct trellis_encoder *e)
-{
-	size_t n = TRELLIS_RUN / (e->q.n_units / e->q.n_lanes) + 1;
+/* ---- the bench ---- */
 
-	if (e->metric.feedback)
+static size_t group_size(size_t rows, bool feedback)
+{
+	size_t n = TRELLIS_RUN / rows + 1;
+
+	if (feedback)
 		return 1;
 	return n < TRELLIS_BLOCK ? n : TRELLIS_BLOCK;
 }
 
+/* As trellis_job has it. */
+static void make_from(unsigned log_states, int32_t *from)
+{
+	struct trellis_code code;
+
+	trellis_code_make(&code, log_states);
+	for (unsigned s = 0; s < code.n_states; s++)
+		for (unsigned way = 0; way < 2; way++)
+			from[2 * s + way] = code.from[s][way] |
+					    code.subset[s][way] << 8;
+}
+
+static enum hvqz_ret few_open(struct bench *b, struct hvqz_err *err)
+{
+	size_t stride = b->e->at.rows * TRELLIS_WIDE;
+
+	b->few.target = calloc(b->group * stride, sizeof(*b->few.target));
+	b->few.inverse = calloc(stride, sizeof(*b->few.inverse));
+	b->few.class = malloc(stride);
+	b->few.u = malloc(b->group * stride * sizeof(*b->few.u));
+	if (b->few.target && b->few.inverse && b->few.class && b->few.u)
+		return HVQZ_OK;
+	return hvqz_nomem(err, b->group * stride * 8, "a search's lanes");
+}
+
 static enum hvqz_ret bench_open(struct bench *b, struct hvqz_err *err)
 {
-	const struct trellis *q = &b->e->q;
-	size_t n = q->n_units;
-	size_t longest = (n + q->n_lanes - 1) / q->n_lanes;
+	struct trellis_encoder *e = b->e;
+	const struct trellis_places *at = &e->at;
+	size_t work;
 
-	b->lambda = LAMBDA(b->e->metric.feedback ? PRICED_FEEDBACK : PRICED);
-	b->group = group_size(b->e);
-	trellis_code_make(&b->code, q->log_states);
-	TRY(trellis_search_open(&b->search, &b->code, q->n_lanes,
-				longest * b->group, err));
-	b->target = malloc((q->n_channels < TRELLIS_BLOCK
-				    ? q->n_channels : TRELLIS_BLOCK) *
-			   n * sizeof(*b->target));
-	b->x = malloc(b->group * n * sizeof(*b->x));
-	b->price = malloc(b->group * n * sizeof(*b->price));
-	b->u = malloc(b->group * n * sizeof(*b->u));
-	b->by_class = malloc(MODEL_CLASSES * sizeof(*b->by_class));
-	if (!b->target || !b->x || !b->price || !b->u || !b->by_class)
-		return hvqz_nomem(err, TRELLIS_BLOCK * n * sizeof(float),
-				  "a block of channels");
-	return HVQZ_OK;
+	b->lambda = LAMBDA(e->metric.feedback ? PRICED_FEEDBACK : PRICED);
+	b->group = group_size(at->rows, e->metric.feedback);
+	work = trellis_work_size(e->q.log_states, b->group * at->rows);
+	make_from(e->q.log_states, b->from);
+	b->price = calloc(MODEL_CLASSES, TRELLIS_PRICES * sizeof(*b->price));
+	b->scale = malloc(b->group * sizeof(*b->scale));
+	b->job = (struct trellis_job){
+		.log_states = e->q.log_states, .from = b->from,
+		.lanes = at->lanes, .rows = at->rows, .stride = at->stride,
+		.inverse = e->inverse, .scale = b->scale,
+		.unit_class = e->class, .price = b->price,
+		.shrink = b->shrink, .state = b->state,
+		.work = aligned_alloc(64, (work + 63) / 64 * 64),
+	};
+	if (e->metric.feedback)
+		b->target = malloc((e->q.n_channels < TRELLIS_BLOCK
+					    ? e->q.n_channels : TRELLIS_BLOCK) *
+				   at->stride * sizeof(*b->target));
+	if (!b->price || !b->scale || !b->job.work ||
+	    (e->metric.feedback && !b->target))
+		return hvqz_nomem(err, work, "a block of channels");
+	TRY(trellis_symbols_open(&e->symbols, at, e->q.n_channels, err));
+	return at->lanes < TRELLIS_WIDE ? few_open(b, err) : HVQZ_OK;
 }
 
 static void bench_close(struct bench *b)
 {
-	trellis_search_close(&b->search);
 	free(b->target);
-	free(b->x);
 	free(b->price);
-	free(b->u);
-	free(b->by_class);
+	free(b->scale);
+	free(b->job.work);
+	free(b->few.target);
+	free(b->few.inverse);
+	free(b->few.class);
+	free(b->few.u);
+}
+
+uint64_t trellis_quantize_memory(unsigned log_states, unsigned lanes,
+				 uint64_t n_channels, uint64_t stride,
+				 bool feedback)
+{
+	uint64_t rows = stride / lanes + 1;
+	uint64_t group = group_size((size_t)rows, feedback);
+	uint64_t few = lanes < TRELLIS_WIDE ? TRELLIS_WIDE * rows : 0;
+	uint64_t block = n_channels < TRELLIS_BLOCK ? n_channels
+						    : TRELLIS_BLOCK;
+
+	return trellis_symbols_memory(n_channels, stride) +
+	       trellis_work_size(log_states, (size_t)(group * rows)) +
+	       (feedback ? block * stride * sizeof(float) : 0) +
+	       (group + 1) * few * 8 + MODEL_CLASSES * TRELLIS_PRICES * 4;
 }
 
 enum hvqz_ret trellis_quantize(struct trellis_encoder *e,
@@ -317,6 +383,7 @@ enum hvqz_ret trellis_quantize(struct trellis_encoder *e,
 		quantize_block(&b, block * TRELLIS_BLOCK,
 			       end < n_channels ? end : n_channels);
 	}
+	e->loss *= e->g_unit / ((double)e->norm * e->norm);
 	ret = HVQZ_OK;
 out:
 	bench_close(&b);

@@ -63,26 +63,24 @@ static void weigh(const struct trellis_encoder *e, double *signal,
 		  double *noise)
 {
 	const struct trellis *q = &e->q;
-	double units = 0, channels = 0;
+	double units = 0, channels = 0, sum = 0;
 
-	*signal = 0;
 	for (size_t j = 0; j < q->n_channels; j++) {
-		const float *w = e->w + j * q->n_units;
-		double sum = 0, s = e->metric.l[j] * q->channel.step[j];
+		double s = e->metric.l[j] * q->channel.step[j];
+		double l = e->metric.l[j];
 
-		for (size_t i = 0; i < q->n_units; i++)
-			sum += (double)e->metric.g[i] * w[i] * w[i];
-		*signal += sum * e->metric.l[j] * e->metric.l[j];
+		sum += e->kern->energy(e->w + j * e->at.stride, e->g, e->norm,
+				       e->at.stride) * l * l;
 		channels += s * s;
 	}
+	*signal = sum * e->g_unit / ((double)e->norm * e->norm);
 	for (size_t i = 0; i < q->n_units; i++)
 		units += (double)e->metric.g[i] * q->unit.step[i] *
 			 q->unit.step[i];
 	*noise = units * channels;
 }
 
-enum hvqz_ret trellis_choose_steps(struct trellis_encoder *e,
-				   struct hvqz_err *err)
+void trellis_choose_steps(struct trellis_encoder *e)
 {
 	const struct metric *m = &e->metric;
 	struct trellis *q = &e->q;
@@ -90,7 +88,6 @@ enum hvqz_ret trellis_choose_steps(struct trellis_encoder *e,
 	double g = mean_log2(m->g, q->n_units);
 	double signal, noise, base, most;
 
-	(void)err;
 	make_codes(&q->channel, m->l, q->n_channels, 1.0f, l, q->n_units);
 	make_codes(&q->unit, m->g, q->n_units, 0.5f, g, q->n_channels);
 	base = m->has_g ? e->set->step_sens * exp2(-l - g / 2) : e->set->step;
@@ -100,7 +97,9 @@ enum hvqz_ret trellis_choose_steps(struct trellis_encoder *e,
 	if (base > most)
 		base = most;
 	q->base = (float)base;
-	return HVQZ_OK;
+	trellis_place(&e->at, q->unit.step, e->step);
+	for (size_t p = 0; p < e->at.stride; p++)
+		e->inverse[p] = e->step[p] > 0 ? 1 / e->step[p] : 0;
 }
 
 static void range(const float *v, size_t n, float *least, float *most)
@@ -142,45 +141,48 @@ enum hvqz_ret trellis_unit_classes(struct trellis_encoder *e,
 				   struct hvqz_err *err)
 {
 	struct trellis *q = &e->q;
-	double *sum = calloc(q->n_units, sizeof(*sum));
+	size_t stride = e->at.stride, n_used = 0;
+	float *sum = calloc(2 * stride, sizeof(*sum)), *inverse2;
 	double gain = 0, cost = 0;
-	size_t n_used = 0;
 
 	if (!sum)
-		return hvqz_nomem(err, q->n_units * sizeof(*sum), "row sums");
+		return hvqz_nomem(err, 2 * stride * sizeof(*sum), "row sums");
+	inverse2 = sum + stride;
+	for (size_t p = 0; p < stride; p++)
+		inverse2[p] = e->inverse[p] * e->inverse[p];
 	for (size_t j = 0; j < q->n_channels; j++) {
-		const float *w = e->w + j * q->n_units;
-		double mean = 0;
+		const float *w = e->w + j * stride;
+		double mean = e->kern->energy(w, inverse2, e->norm, stride) /
+			      (double)q->n_units;
 
-		for (size_t i = 0; i < q->n_units; i++) {
-			float x = w[i] / q->unit.step[i];
-
-			mean += (double)x * x;
-		}
-		if (!(mean > 0))
+		if (!(mean > 0x1p-100))
 			continue;
-		mean /= (double)q->n_units;
 		n_used++;
-		for (size_t i = 0; i < q->n_units; i++) {
-			float x = w[i] / q->unit.step[i];
-
-			sum[i] += (double)x * x / mean;
-		}
+		e->kern->accumulate(w, inverse2, e->norm, (float)(1 / mean),
+				    stride, sum);
 	}
-	for (size_t i = 0; i < q->n_units && n_used; i++) {
-		int c = half_log(sum[i] / (double)n_used);
+	for (size_t p = 0; p < stride && n_used; p++) {
+		size_t i = trellis_unit_at(&e->at, p);
+		int c = half_log(sum[p] / (double)n_used);
 
+		if (i == SIZE_MAX)
+			continue;
 		c = c < -60 ? -60 : c > 60 ? 60 : c;
 		q->unit.class[i] = (int8_t)c;
 		gain += (double)q->n_channels * 0.043 * c * c;
 		cost += 1 + 1.2 * abs(c);
 	}
-	for (size_t i = 0; i < q->n_units; i++) {
+	for (size_t p = 0; p < stride; p++) {
+		size_t i = trellis_unit_at(&e->at, p);
+
+		if (i == SIZE_MAX)
+			continue;
 		if (gain < cost)
 			q->unit.class[i] = 0;
-		e->level[i] = (float)exp2(-q->unit.class[i] /
-					  (double)MODEL_STEPS) /
-			      q->unit.step[i];
+		e->class[p] = q->unit.class[i];
+		e->level[p] = (float)exp2(-q->unit.class[i] /
+					  (double)MODEL_STEPS) * e->inverse[p];
+		e->level2[p] = e->level[p] * e->level[p];
 	}
 	free(sum);
 	return HVQZ_OK;
@@ -196,15 +198,12 @@ void trellis_guess_shape(struct trellis_encoder *e)
 	double sum = 0, n = 0;
 
 	for (size_t j = 0; j < q->n_channels; j += q->n_channels > 512 ? 8 : 1) {
-		const float *w = e->w + j * q->n_units;
-		double mean = 0, square = 0;
+		const float *w = e->w + j * e->at.stride;
+		double mean = e->kern->magnitude(w, e->level, e->norm,
+						 e->at.stride);
+		double square = e->kern->energy(w, e->level2, e->norm,
+						e->at.stride);
 
-		for (size_t i = 0; i < q->n_units; i++) {
-			double x = w[i] * e->level[i];
-
-			mean += fabs(x);
-			square += x * x;
-		}
 		if (!(square > 0))
 			continue;
 		sum += mean / sqrt(square * (double)q->n_units);

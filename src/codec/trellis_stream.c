@@ -1,6 +1,6 @@
 /*
- * trellis_stream.c - the points of a trellis payload: tables, rANS stream,
- * raw bits.
+ * trellis_stream.c - decoding the points of a trellis payload: rANS stream
+ * and raw bits.
  *
  * Order of the points: channels from the last to the first; in a channel, the
  * first unit of every lane, then the second of every lane, and so on. Lane l's
@@ -8,7 +8,6 @@
  */
 #include "codec/trellis.h"
 
-#include "codec/trellis_search.h"
 #include "entropy/rans.h"
 
 #include <stdlib.h>
@@ -31,106 +30,6 @@ static struct lanes make_lanes(const struct trellis *q)
 			la.longest = la.start[l + 1] - la.start[l];
 	return la;
 }
-
-static void count(const struct trellis *q, const int32_t *u,
-		  struct point_counts *c)
-{
-	memset(c, 0, sizeof(*c));
-	for (size_t j = 0; j < q->n_channels; j++)
-		for (size_t i = 0; i < q->n_units; i++, u++) {
-			unsigned cl, fold;
-			uint32_t s;
-
-			if (trellis_is_zero(q, j, i))
-				continue;
-			cl = trellis_class(q->channel.class[j],
-					   q->unit.class[i]);
-			fold = model_fold(cl);
-			s = trellis_magnitude(*u) >> model_shift(cl);
-			c->n[cl][s > fold ? fold + 1 : s]++;
-		}
-}
-
-/* What the coder is given: table and symbol, in the decoder's order. */
-struct coded {
-	uint8_t class, symbol, lane;
-};
-
-/* The symbols, and on the way the raw bits. Returns how many. */
-static size_t make_symbols(const struct trellis *q, const int32_t *u,
-			   const struct lanes *la, struct coded *to,
-			   struct buf *bits)
-{
-	struct bit_writer w = {.out = bits};
-	size_t n = 0;
-
-	for (size_t j = q->n_channels; j-- > 0;)
-		for (size_t t = 0; t < la->longest; t++)
-			for (unsigned l = 0; l < la->n; l++) {
-				size_t i = la->start[l] + t;
-				unsigned c;
-
-				if (i >= la->start[l + 1] ||
-				    trellis_is_zero(q, j, i))
-					continue;
-				c = trellis_class(q->channel.class[j],
-						  q->unit.class[i]);
-				to[n++] = (struct coded){
-					(uint8_t)c,
-					(uint8_t)model_symbol(
-						q->model.t[c],
-						trellis_magnitude(
-							u[j * q->n_units + i]),
-						&w),
-					(uint8_t)l,
-				};
-			}
-	bits_flush(&w);
-	return n;
-}
-
-enum hvqz_ret trellis_stream_put(struct trellis *q, const int32_t *u,
-				 struct buf *out, struct hvqz_err *err)
-{
-	size_t n = q->n_channels * q->n_units, n_words = 0;
-	struct point_counts *counts = malloc(sizeof(*counts));
-	struct coded *coded = malloc(n * sizeof(*coded));
-	uint16_t *words = malloc((n + 1) * sizeof(*words));
-	uint32_t state[TRELLIS_MAX_LANES];
-	struct lanes la = make_lanes(q);
-	struct buf bits = {0};
-	enum hvqz_ret ret;
-
-	if (!counts || !coded || !words) {
-		ret = hvqz_nomem(err, n * 5, "the symbols");
-		goto out;
-	}
-	count(q, u, counts);
-	TRY_OUT(point_model_put(&q->model, counts, out, err));
-	n = make_symbols(q, u, &la, coded, &bits);
-	TRY_OUT(buf_ok(&bits, err));
-	for (unsigned l = 0; l < la.n; l++)
-		state[l] = RANS_LOW;
-	while (n-- > 0) {
-		const struct coded *c = &coded[n];
-		const struct point_table *t = q->model.t[c->class];
-
-		rans_push(&state[c->lane], t->freq[c->symbol],
-			  t->cum[c->symbol], MODEL_BITS, words, &n_words);
-	}
-	TRY_OUT(rans_put_frame(state, la.n, words, n_words, out, err));
-	varint_put(out, (uint32_t)bits.len);
-	buf_put(out, bits.p, bits.len);
-	ret = buf_ok(out, err);
-out:
-	buf_free(&bits);
-	free(counts);
-	free(coded);
-	free(words);
-	return ret;
-}
-
-/* ---- decoding ---- */
 
 /*
  * Weight by weight: fewer lanes than 32, and what the tests hold

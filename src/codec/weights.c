@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/half.h"
+#include "kernels/trellis.h"
 
 #include <float.h>
 #include <math.h>
@@ -102,14 +103,41 @@ void weights_narrow_any(enum dtype dtype, const float *w, size_t n,
 		       i);
 }
 
-void weights_error(enum dtype dtype, const uint8_t *a, const uint8_t *b,
-		   size_t n, double *noise, double *signal)
+enum { ERROR_STEP = 4096 };	/* elements summed in single precision */
+
+/* Squares beyond these might overflow, or vanish. */
+#define MOST_SQUARES 1e36f
+#define LEAST_SQUARES 1e-20f
+
+static void error_slowly(enum dtype dtype, const uint8_t *a, const uint8_t *b,
+			 size_t n, double *noise, double *signal)
 {
-	*noise = *signal = 0;
 	for (size_t i = 0; i < n; i++) {
 		double x = widen(dtype, a, i), y = widen(dtype, b, i);
 
 		*noise += (x - y) * (x - y);
 		*signal += x * x;
+	}
+}
+
+void weights_error(const struct kernels *kern, enum dtype dtype,
+		   const uint8_t *a, const uint8_t *b, size_t n, double *noise,
+		   double *signal)
+{
+	size_t elem = dtype_bits(dtype) / 8;
+
+	*noise = *signal = 0;
+	for (size_t step; n; n -= step, a += step * elem, b += step * elem) {
+		float sum[2];
+
+		step = n < ERROR_STEP ? n : ERROR_STEP;
+		kern->trellis->error(dtype, a, b, step, sum);
+		if (sum[1] > LEAST_SQUARES && sum[1] < MOST_SQUARES &&
+		    sum[0] < MOST_SQUARES) {
+			*noise += (double)sum[0];
+			*signal += (double)sum[1];
+		} else {
+			error_slowly(dtype, a, b, step, noise, signal);
+		}
 	}
 }

@@ -11,6 +11,8 @@
 
 #include "base/dtype.h"
 
+#include "kernels/kernels.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,8 +31,12 @@ void weights_narrow(enum dtype dtype, const float *w, size_t n, uint8_t *raw);
 void weights_narrow_any(enum dtype dtype, const float *w, size_t n,
 			uint8_t *raw);
 
-/* noise = Σ (a − b)², signal = Σ a² over n elements of two raw slabs. */
-void weights_error(enum dtype dtype, const uint8_t *a, const uint8_t *b,
-		   size_t n, double *noise, double *signal);
+/*
+ * noise = Σ (a − b)², signal = Σ a² over n elements of two raw slabs, in single
+ * precision a few thousand at a time. The same for all kernels.
+ */
+void weights_error(const struct kernels *kern, enum dtype dtype,
+		   const uint8_t *a, const uint8_t *b, size_t n, double *noise,
+		   double *signal);
 
 #endif

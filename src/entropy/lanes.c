@@ -55,7 +55,13 @@ static inline uint32_t push(uint32_t x, const struct lanes_sym *s,
 enum hvqz_ret lanes_encode(const struct lanes_sym *syms, const uint16_t *key,
 			   size_t n, struct buf *out, struct hvqz_err *err)
 {
-	unsigned lanes = rans_lanes(n);
+	return lanes_encode_in(rans_lanes(n), syms, key, n, out, err);
+}
+
+enum hvqz_ret lanes_encode_in(unsigned lanes, const struct lanes_sym *syms,
+			      const uint16_t *key, size_t n, struct buf *out,
+			      struct hvqz_err *err)
+{
 	uint32_t state[RANS_MAX_LANES];
 	/* One more: push stores before it knows. */
 	uint16_t *words = malloc((n + 1) * sizeof(*words));

@@ -43,6 +43,11 @@ void lanes_fill_slots(const uint16_t *freq, unsigned n, uint32_t *slot);
 enum hvqz_ret lanes_encode(const struct lanes_sym *syms, const uint16_t *key,
 			   size_t n, struct buf *out, struct hvqz_err *err);
 
+/* The same in so many lanes, 1 to 32, whatever n is. */
+enum hvqz_ret lanes_encode_in(unsigned lanes, const struct lanes_sym *syms,
+			      const uint16_t *key, size_t n, struct buf *out,
+			      struct hvqz_err *err);
+
 struct lanes_dec {
 	uint32_t state[RANS_MAX_LANES];
 	unsigned n_lanes, at;	/* at: the lane of the next symbol */

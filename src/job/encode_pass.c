@@ -287,7 +287,7 @@ static enum hvqz_ret verify(struct encode_job *j,
 		if (!memcmp(back, s->raw, s->slab.raw_len))
 			return HVQZ_OK;
 	} else {
-		weights_error(s->slab.dtype, s->raw, back,
+		weights_error(env->kern, s->slab.dtype, s->raw, back,
 			      s->slab.n_rows * s->slab.n_cols, &noise,
 			      &signal);
 		if (noise == stats->noise && signal == stats->signal)

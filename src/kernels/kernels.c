@@ -2,6 +2,7 @@
 #include "kernels/kernels.h"
 
 #include "kernels/decode.h"
+#include "kernels/trellis.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -17,6 +18,7 @@ const struct kernels kernels_generic = {
 	.nearest = nearest_generic,
 	.nearest_mirrored = nearest_generic_mirrored,
 	.decode = &decode_generic,
+	.trellis = &trellis_generic,
 };
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -36,6 +38,7 @@ static const struct kernels avx2 = {
 	.nearest = nearest_avx2,
 	.nearest_mirrored = nearest_avx2_mirrored,
 	.decode = &decode_avx2,
+	.trellis = &trellis_avx2,
 };
 
 static const struct kernels avx512 = {
@@ -43,6 +46,7 @@ static const struct kernels avx512 = {
 	.nearest = nearest_avx512,
 	.nearest_mirrored = nearest_avx512_mirrored,
 	.decode = &decode_avx512,
+	.trellis = &trellis_avx512,
 };
 
 const struct kernels *kernels_named(const char *name)

@@ -24,6 +24,7 @@ enum {
 #define KERNEL_FAR 1e18f
 
 struct decode_kernels;
+struct trellis_kernels;
 
 struct kernels {
 	const char *name;
@@ -55,6 +56,7 @@ struct kernels {
 				 size_t k_pad, uint32_t *idx);
 
 	const struct decode_kernels *decode;
+	const struct trellis_kernels *trellis;
 };
 
 extern const struct kernels kernels_generic;

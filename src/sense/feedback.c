@@ -2,6 +2,7 @@
 #include "sense/feedback.h"
 
 #include "kernels/blas.h"
+#include "kernels/trellis.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -19,17 +20,13 @@ void feedback_block(const struct factor *f, const float *e, size_t rows,
 		(struct mat){e + b * rows, rows}, 1, t, rows);
 }
 
-void feedback_column(const struct factor *f, const float *e, size_t rows,
-		     size_t j, size_t b, float *t_j)
+void feedback_column(const struct factor *f, const struct kernels *kern,
+		     const float *e, size_t rows, size_t j, size_t b,
+		     float *t_j)
 {
 	assert(j < b && b <= f->n);
-	if (!f->m)
-		return;
-	for (size_t k = j + 1; k < b; k++) {
-		const float *e_k = e + k * rows;
-		float m = f->m[k * f->n + j];
-
-		for (size_t i = 0; i < rows; i++)
-			t_j[i] += m * e_k[i];
-	}
+	if (f->m && j + 1 < b)
+		kern->trellis->combine(t_j, rows, e + (j + 1) * rows, rows,
+				       f->m + (j + 1) * f->n + j, f->n,
+				       b - j - 1);
 }

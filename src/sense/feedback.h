@@ -15,6 +15,7 @@
 #ifndef SENSE_FEEDBACK_H
 #define SENSE_FEEDBACK_H
 
+#include "kernels/kernels.h"
 #include "sense/factor.h"
 
 /* t [b-a][rows], of columns [a, b): t_j += Σ_{k≥b} m_kj·e_k. a < b ≤ n. */
@@ -22,7 +23,8 @@ void feedback_block(const struct factor *f, const float *e, size_t rows,
 		    size_t a, size_t b, float *t);
 
 /* t_j [rows], of column j: t_j += Σ_{j<k<b} m_kj·e_k. j < b ≤ n. */
-void feedback_column(const struct factor *f, const float *e, size_t rows,
-		     size_t j, size_t b, float *t_j);
+void feedback_column(const struct factor *f, const struct kernels *kern,
+		     const float *e, size_t rows, size_t j, size_t b,
+		     float *t_j);
 
 #endif
