@@ -40,8 +40,9 @@ struct stream {
 static struct stream *make_stream(struct rng *rng, size_t n)
 {
 	struct stream *s = calloc(1, sizeof(*s));
-	struct lanes_sym syms[TABLES * SYMBOLS];
+	struct encode_sym syms[TABLES * SYMBOLS];
 	uint16_t *key = malloc(n * sizeof(*key));
+	struct lanes_enc enc;
 
 	for (unsigned t = 0; t < TABLES; t++) {
 		unsigned left = LANES_SLOTS;
@@ -63,7 +64,11 @@ static struct stream *make_stream(struct rng *rng, size_t n)
 		s->sym[i] = (uint8_t)(t == 2 ? 0 : rng_below(rng, SYMBOLS));
 		key[i] = (uint16_t)(t * SYMBOLS + s->sym[i]);
 	}
-	ck_assert_int_eq(lanes_encode(syms, key, n, &s->out, &err), HVQZ_OK);
+	ck_assert_int_eq(lanes_enc_begin(&enc, &encode_generic, syms, n, &err),
+			 HVQZ_OK);
+	lanes_enc_push(&enc, key, n);
+	ck_assert_int_eq(lanes_enc_put(&enc, &s->out, &err), HVQZ_OK);
+	lanes_enc_free(&enc);
 	free(key);
 	return s;
 }

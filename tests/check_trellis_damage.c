@@ -64,7 +64,8 @@ static void put_points(struct made *m)
 		}
 		trellis_symbols_add(&s, &trellis_generic, &at, j, &c);
 	}
-	ck_assert_int_eq(trellis_put(&m->q, &s, &at, &m->out, &err), HVQZ_OK);
+	ck_assert_int_eq(trellis_put(&m->q, &s, &at, &encode_generic, &m->out,
+				     &err), HVQZ_OK);
 	trellis_symbols_free(&s);
 }
 

@@ -10,7 +10,7 @@
  *		(planes_classes.c, chosen in planes_scale.c)
  *	codes	numbers as symbols under their class, and raw bits
  *		(planes_codes.c, tables in planes_table.c, chosen in
- *		planes_choose.c)
+ *		planes_choose.c, made in planes_cut.c)
  *	bytes	lists of bytes: raw, one value, zstd, or codes (planes_bytes.c;
  *		of what, in planes_split.c)
  *
@@ -172,6 +172,7 @@ static inline unsigned codes_phase(unsigned class)
 
 /* Numbers to encode. */
 struct numbers {
+	const struct encode_kernels *kern;
 	const struct front *front;
 	const uint8_t *raw;
 	const uint32_t *x;	/* [n]: instead of front and raw, or NULL */
@@ -185,12 +186,42 @@ void numbers_get(const struct numbers *v, size_t i, size_t n, uint32_t *x,
 		 uint8_t *class);
 
 /*
+ * The same of numbers of 16 bits or fewer, as two bytes each: where they lie,
+ * or in room[2 · PLANES_BLOCK].
+ */
+const uint8_t *numbers_16(const struct numbers *v, size_t i, size_t n,
+			  uint8_t *room);
+/* Their classes alone: in room[PLANES_BLOCK] or elsewhere; NULL: all 0. */
+const uint8_t *numbers_classes(const struct numbers *v, size_t i, size_t n,
+			       uint8_t *room);
+
+/*
  * Append the codes of v. bits, sign and family of p are given; with family raw
  * and octave too. The rest is chosen. *fits = false, and nothing appended:
  * more than a quarter would be escapes.
  */
 enum hvqz_ret codes_put(struct codes_plan *p, const struct numbers *v,
 			bool *fits, struct buf *out, struct hvqz_err *err);
+
+/* Numbers being cut: from the last block to the first. */
+struct cutter {
+	const struct codes_plan *plan;
+	const struct numbers *numbers;
+	uint32_t *escape;	/* [n_escapes], owned; filled from its end */
+	size_t n_escapes;	/* those not met yet */
+	uint8_t *field;		/* [n_bytes], owned: the raw bits */
+	size_t n_bytes;
+};
+
+enum hvqz_ret cutter_make(struct cutter *c, const struct codes_plan *plan,
+			  const struct numbers *v, size_t n_escapes,
+			  struct hvqz_err *err);
+/*
+ * Keys of numbers i … i + n − 1, i a multiple of PLANES_BLOCK; the block
+ * before those cut so far.
+ */
+void cutter_cut(struct cutter *c, size_t i, size_t n, uint16_t *key);
+void cutter_free(struct cutter *c);
 
 struct codes_reader {
 	struct codes_plan plan;
@@ -220,8 +251,9 @@ void codes_free(struct codes_reader *r);
 /* ---- bytes ---- */
 
 /* Append the list of n ≥ 1 bytes the shortest way. */
-enum hvqz_ret bytes_put(const uint8_t *p, size_t n, int effort,
-			struct buf *out, struct hvqz_err *err);
+enum hvqz_ret bytes_put(const struct encode_kernels *kern, const uint8_t *p,
+			size_t n, int effort, struct buf *out,
+			struct hvqz_err *err);
 enum hvqz_ret bytes_get(struct cursor *c, const struct decode_kernels *kern,
 			uint8_t *p, size_t n, const char *what,
 			struct hvqz_err *err);
@@ -239,13 +271,14 @@ enum hvqz_ret scale_classes(const struct numbers *v, size_t width, int effort,
  * Append the n units of raw as indices of their values, if these are few
  * enough: *done. narrow: integers near each other, that need no such list.
  */
-enum hvqz_ret palette_put(const uint8_t *raw, size_t n, unsigned unit,
+enum hvqz_ret palette_put(const struct encode_kernels *kern,
+			  const uint8_t *raw, size_t n, unsigned unit,
 			  bool narrow, int effort, struct buf *out, bool *done,
 			  struct hvqz_err *err);
 
 /* Append them as planes of bytes; turned: floats, by a bit. */
-enum hvqz_ret planes_put(const uint8_t *raw, size_t n, unsigned unit,
-			 bool turned, int effort, struct buf *out,
+enum hvqz_ret planes_put(const struct encode_kernels *kern, const uint8_t *raw,
+			 size_t n, unsigned unit, bool turned, int effort, struct buf *out,
 			 struct hvqz_err *err);
 
 /*

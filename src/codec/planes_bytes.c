@@ -49,11 +49,14 @@ static enum hvqz_ret pack(const uint8_t *p, size_t n, size_t most, int effort,
 	return HVQZ_OK;
 }
 
-enum hvqz_ret bytes_put(const uint8_t *p, size_t n, int effort,
-			struct buf *out, struct hvqz_err *err)
+enum hvqz_ret bytes_put(const struct encode_kernels *kern, const uint8_t *p,
+			size_t n, int effort, struct buf *out,
+			struct hvqz_err *err)
 {
 	struct front front = front_of(DTYPE_U8, DTYPE_U8);
-	struct numbers v = {.front = &front, .raw = p, .n = n};
+	struct numbers v = {
+		.kern = kern, .front = &front, .raw = p, .n = n,
+	};
 	struct codes_plan plan = {.bits = 8};
 	struct buf codes = {0}, frame = {0};
 	bool fits = false;

@@ -23,25 +23,6 @@ enum {
 	HIST_BITS = 16,
 };
 
-void numbers_get(const struct numbers *v, size_t i, size_t n, uint32_t *x,
-		 uint8_t *class)
-{
-	unsigned drop;
-
-	if (v->class && class)
-		memcpy(class, v->class + i, n);
-	else if (v->classes && class)
-		classes_get(v->classes, i, n, class);
-	if (v->x) {
-		memcpy(x, v->x + i, n * sizeof(*x));
-		return;
-	}
-	front_load(v->front, v->raw, i, n, x);
-	drop = v->front->drop;
-	for (size_t j = 0; drop && j < n; j++)
-		x[j] >>= drop;
-}
-
 /* How often each symbol was met, relative to the octave of its class. */
 struct histogram {
 	uint32_t *n;		/* [TABLE_PHASES][size], owned */
@@ -49,50 +30,89 @@ struct histogram {
 	size_t size, zero;	/* zero: the index of symbol 0 */
 };
 
-/* largest: no magnitude is above it. */
-static enum hvqz_ret count(const struct codes_plan *p,
-			   const struct numbers *v, uint32_t largest,
-			   struct histogram *h, struct hvqz_err *err)
+/* Numbers of 16 bits: four counters, as equal neighbours would wait. */
+static void count_16(const struct codes_plan *p, const struct numbers *v,
+		     struct histogram *h)
 {
-	unsigned shift = p->raw, octave = p->octave;
+	struct encode_split cut = {
+		.shift = p->raw, .bits = p->bits, .octave = p->octave,
+	};
 	bool classes = v->classes || v->class;
-	uint32_t x[PLANES_BLOCK], mask;
-	uint8_t class[PLANES_BLOCK];
+	uint16_t at[PLANES_BLOCK];
+	uint8_t room[2 * PLANES_BLOCK], class[PLANES_BLOCK];
+	size_t size = h->size, two = classes ? TABLE_PHASES * size : size;
+	uint32_t *n = h->n, *n2 = n + two;
+	/* With classes, a symbol's neighbours often have other phases. */
+	uint32_t *n3 = classes ? n : n2 + two, *n4 = classes ? n2 : n3 + two;
 
-	mask = (uint32_t)(((uint64_t)1 << p->bits) - 1);
-	h->zero = classes ? (size_t)MAX_MOVE << octave : 0;
-	h->size = h->zero + (largest >> shift) + 1;
-	h->n = calloc((TABLE_PHASES + 1) * h->size, sizeof(*h->n));
-	if (!h->n)
-		return hvqz_nomem(err, 5 * h->size * sizeof(*h->n),
-				  "a histogram");
-	h->all = h->n + TABLE_PHASES * h->size;
 	for (size_t i = 0; i < v->n; i += PLANES_BLOCK) {
 		size_t m = v->n - i < PLANES_BLOCK ? v->n - i : PLANES_BLOCK;
-		uint32_t *to = h->n + h->zero;
+		size_t j = 0;
+
+		v->kern->index16(numbers_16(v, i, m, room),
+				 numbers_classes(v, i, m, class), m, &cut,
+				 (uint16_t)h->zero, (uint16_t)size, at);
+		for (; j + 4 <= m; j += 4) {
+			n[at[j]]++;
+			n2[at[j + 1]]++;
+			n3[at[j + 2]]++;
+			n4[at[j + 3]]++;
+		}
+		for (; j < m; j++)
+			n[at[j]]++;
+	}
+	for (size_t s = 0; s < two; s++) {
+		n[s] += n2[s];
+		n2[s] = 0;
+		if (classes)
+			continue;
+		n[s] += n3[s] + n4[s];
+		n3[s] = n4[s] = 0;
+	}
+}
+
+/* All others. */
+static void count_32(const struct codes_plan *p, const struct numbers *v,
+		     struct histogram *h)
+{
+	unsigned shift = p->raw, octave = p->octave;
+	uint32_t x[PLANES_BLOCK], mask;
+	uint8_t class[PLANES_BLOCK] = {0};
+
+	mask = (uint32_t)(((uint64_t)1 << p->bits) - 1);
+	for (size_t i = 0; i < v->n; i += PLANES_BLOCK) {
+		size_t m = v->n - i < PLANES_BLOCK ? v->n - i : PLANES_BLOCK;
 
 		numbers_get(v, i, m, x, class);
-		if (!classes) {
-			/* Two counters: equal neighbours wait for each other. */
-			uint32_t *other = to + h->size;
-
-			for (size_t j = 0; j + 1 < m; j += 2) {
-				to[(x[j] & mask) >> shift]++;
-				other[(x[j + 1] & mask) >> shift]++;
-			}
-			if (m % 2)
-				to[(x[m - 1] & mask) >> shift]++;
-			continue;
-		}
 		for (size_t j = 0; j < m; j++)
 			h->n[h->zero + codes_phase(class[j]) * h->size -
 			     ((size_t)(class[j] >> 3) << octave) +
 			     ((x[j] & mask) >> shift)]++;
 	}
-	for (size_t s = 0; !classes && s < h->size; s++) {
-		h->n[s] += h->n[h->size + s];
-		h->n[h->size + s] = 0;
-	}
+}
+
+/* largest: no magnitude is above it. */
+static enum hvqz_ret count(const struct codes_plan *p,
+			   const struct numbers *v, uint32_t largest,
+			   struct histogram *h, struct hvqz_err *err)
+{
+	bool classes = v->classes || v->class;
+	size_t n;
+
+	h->zero = classes ? (size_t)MAX_MOVE << p->octave : 0;
+	h->size = h->zero + (largest >> p->raw) + 1;
+	/* count_16 has two of each with classes. */
+	n = h->size * (classes ? 2 * TABLE_PHASES : TABLE_PHASES);
+	h->n = calloc(n + h->size, sizeof(*h->n));
+	if (!h->n)
+		return hvqz_nomem(err, (n + h->size) * sizeof(*h->n),
+				  "a histogram");
+	h->all = h->n + n;
+	if (v->front->bits <= 16 &&
+	    h->size * (classes ? TABLE_PHASES : 1) <= 1 << 16)
+		count_16(p, v, h);
+	else
+		count_32(p, v, h);
 	for (unsigned i = 0; i < TABLE_PHASES; i++)
 		for (size_t s = 0; s < h->size; s++)
 			h->all[s] += h->n[i * h->size + s];
@@ -233,123 +253,15 @@ static enum hvqz_ret choose_raw(struct codes_plan *p, const struct numbers *v,
 	return count(p, v, most, h, err);
 }
 
-/* ---- symbols ---- */
-
-struct coded {
-	uint16_t *key;		/* [n]: phase · 256 + symbol */
-	uint32_t *escape;
-	size_t n_escapes;
-	uint8_t *field;		/* where the next raw bits go; 8 bytes' slack */
-	uint64_t acc;		/* bits that wait for a whole byte … */
-	unsigned held;		/* … so many, below 8 */
-};
-
-/*
- * A block's symbols in their windows, and the raw bits. Whole steps: what is
- * behind n is room.
- */
-static void split(const struct codes_plan *p, const uint32_t *restrict x,
-		  const uint8_t *restrict class, size_t n,
-		  uint32_t *restrict t, uint32_t *restrict raw)
-{
-	unsigned shift = p->raw, octave = p->octave, up = p->bits - p->raw;
-	uint32_t mask = (uint32_t)(((uint64_t)1 << p->bits) - 1);
-	uint32_t low = ((uint32_t)1 << shift) - 1, high = p->sign ? ~low : 0;
-	uint32_t first = (uint32_t)p->first;
-
-	for (size_t j = 0; j < n; j += PLANES_STEP)
-		for (unsigned k = 0; k < PLANES_STEP; k++)
-			t[j + k] = ((x[j + k] & mask) >> shift) - first -
-				   ((uint32_t)(class[j + k] >> 3) << octave);
-	/* The sign comes to stand on the low bits; up is below 32 if any. */
-	up &= 31;
-	for (size_t j = 0; j < n; j += PLANES_STEP)
-		for (unsigned k = 0; k < PLANES_STEP; k++)
-			raw[j + k] = (x[j + k] & low) |
-				     (x[j + k] >> up & high);
-}
-
-/* Keys of a block; escapes go to their list. */
-static void put_keys(const struct codes_plan *p, struct coded *k,
-		     const uint8_t *restrict class, size_t n,
-		     uint32_t *restrict t, uint16_t *restrict key)
-{
-	uint32_t top = p->n, over = 0;
-	size_t j = 0;
-
-	for (; j < n; j++)
-		over |= t[j] >= top;
-	for (j = 0; over && j < n; j++) {
-		int64_t first = codes_first(p, class[j]);
-		int64_t s = (uint32_t)(t[j] + (uint32_t)first);
-
-		if (t[j] < top)
-			continue;
-		k->escape[k->n_escapes++] =
-			(uint32_t)(s < first ? 2 * (first - 1 - s) + 1
-					     : 2 * (s - first - top));
-		t[j] = top;
-	}
-	for (j = 0; j + PLANES_STEP <= n; j += PLANES_STEP)
-		for (unsigned i = 0; i < PLANES_STEP; i++)
-			key[j + i] = (uint16_t)((class[j + i] << 7 & 0x300) |
-						t[j + i]);
-	for (; j < n; j++)
-		key[j] = (uint16_t)((class[j] << 7 & 0x300) | t[j]);
-}
-
-static void put_fields(struct coded *k, const uint32_t *raw, size_t n,
-		       unsigned width)
-{
-	size_t j = 0;
-
-	for (; width <= 8 && !k->held && j + 8 <= n; j += 8) {
-		uint64_t eight = 0;
-
-		for (unsigned i = 0; i < 8; i++)
-			eight |= (uint64_t)raw[j + i] << i * width;
-		put_le64(k->field, eight);
-		k->field += width;
-	}
-	for (; j < n; j++) {
-		k->acc |= (uint64_t)raw[j] << k->held;
-		k->held += width;
-		put_le64(k->field, k->acc);
-		k->field += k->held >> 3;
-		k->acc >>= k->held & ~7u;
-		k->held &= 7;
-	}
-}
-
-/* Keys, escapes and raw bits of all numbers. */
-static void cut(const struct codes_plan *p, const struct numbers *v,
-		struct coded *k)
-{
-	bool classes = v->classes || v->class;
-	uint8_t class[PLANES_BLOCK] = {0};
-	uint32_t x[PLANES_BLOCK] = {0}, t[PLANES_BLOCK], raw[PLANES_BLOCK];
-
-	for (size_t i = 0; i < v->n; i += PLANES_BLOCK) {
-		size_t m = v->n - i < PLANES_BLOCK ? v->n - i : PLANES_BLOCK;
-
-		numbers_get(v, i, m, x, classes ? class : NULL);
-		split(p, x, class, m, t, raw);
-		put_keys(p, k, class, m, t, k->key + i);
-		if (p->raw + p->sign)
-			put_fields(k, raw, m, p->raw + p->sign);
-	}
-	put_le64(k->field, k->acc);
-}
-
 static enum hvqz_ret put_streams(struct codes_plan *p,
 				 const struct table_counts *counts,
 				 const struct numbers *v, size_t n_escapes,
 				 struct buf *out, struct hvqz_err *err)
 {
-	struct lanes_sym syms[TABLE_PHASES * LANES_SYMBOLS];
-	uint64_t n_bytes = ((uint64_t)v->n * (p->raw + p->sign) + 7) / 8;
-	struct coded k = {0};
-	uint8_t *fields = NULL;	/* put_fields writes 8 bytes at a time */
+	struct encode_sym syms[TABLE_PHASES * LANES_SYMBOLS];
+	uint16_t key[PLANES_BLOCK];
+	struct cutter cut = {0};
+	struct lanes_enc lanes = {0};
 	enum hvqz_ret ret;
 
 	buf_u8(out, (uint8_t)p->raw);
@@ -362,24 +274,22 @@ static enum hvqz_ret put_streams(struct codes_plan *p,
 		if (p->used >> i & 1)
 			lanes_fill_syms(p->freq[i], p->n + 1,
 					syms + i * LANES_SYMBOLS);
-	k.key = malloc(v->n * sizeof(*k.key));
-	k.escape = malloc((n_escapes + 1) * sizeof(*k.escape));
-	fields = malloc(n_bytes + 16);
-	if (!k.key || !k.escape || !fields) {
-		ret = hvqz_nomem(err, v->n * 2 + n_escapes * 4 + n_bytes,
-				 "symbols");
-		goto out;
+	TRY_OUT(cutter_make(&cut, p, v, n_escapes, err));
+	TRY_OUT(lanes_enc_begin(&lanes, v->kern, syms, v->n, err));
+	for (size_t end = v->n; end;) {
+		size_t i = (end - 1) / PLANES_BLOCK * PLANES_BLOCK;
+
+		cutter_cut(&cut, i, end - i, key);
+		lanes_enc_push(&lanes, key, end - i);
+		end = i;
 	}
-	k.field = fields;
-	cut(p, v, &k);
-	TRY_OUT(intcode_put(k.escape, k.n_escapes, out, err));
-	TRY_OUT(lanes_encode(syms, k.key, v->n, out, err));
-	buf_put(out, fields, n_bytes);
+	TRY_OUT(intcode_put(cut.escape, n_escapes, out, err));
+	TRY_OUT(lanes_enc_put(&lanes, out, err));
+	buf_put(out, cut.field, cut.n_bytes);
 	ret = buf_ok(out, err);
 out:
-	free(k.key);
-	free(k.escape);
-	free(fields);
+	cutter_free(&cut);
+	lanes_enc_free(&lanes);
 	return ret;
 }
 

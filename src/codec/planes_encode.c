@@ -7,6 +7,7 @@
 #include "codec/planes.h"
 
 #include "entropy/bits.h"
+#include "kernels/kernels.h"
 
 #include <stdlib.h>
 
@@ -196,16 +197,19 @@ static enum hvqz_ret put_tail(const struct numbers *v, int effort,
 		return hvqz_nomem(err, 4 * v->n, "low halves");
 	for (size_t i = 0; i < v->n; i++)
 		memcpy(tail + 4 * i, v->raw + i * v->front->unit, 4);
-	ret = bytes_put(tail, 4 * v->n, effort, out, err);
+	ret = bytes_put(v->kern, tail, 4 * v->n, effort, out, err);
 	free(tail);
 	return ret;
 }
 
-static enum hvqz_ret put_numbers(const struct plan *p, const uint8_t *raw,
+static enum hvqz_ret put_numbers(const struct encode_kernels *kern,
+				 const struct plan *p, const uint8_t *raw,
 				 size_t width, int effort, struct buf *out,
 				 bool *fits, struct hvqz_err *err)
 {
-	struct numbers v = {.front = &p->front, .raw = raw, .n = p->n};
+	struct numbers v = {
+		.kern = kern, .front = &p->front, .raw = raw, .n = p->n,
+	};
 	struct sparse_numbers sparse = {0};
 	struct classes classes = {0};
 	bool mask = p->n_zeros > p->n / 16;
@@ -228,7 +232,7 @@ static enum hvqz_ret put_numbers(const struct plan *p, const uint8_t *raw,
 		TRY_OUT(put_tail(&v, effort, out, err));
 	if (mask) {
 		TRY_OUT(sparse_make(&sparse, &v, p->n_zeros, err));
-		TRY_OUT(bytes_put(sparse.mask, (p->n + 3) / 4, effort, out,
+		TRY_OUT(bytes_put(kern, sparse.mask, (p->n + 3) / 4, effort, out,
 				  err));
 		v.x = sparse.x;
 		v.class = classes.width ? sparse.class : NULL;
@@ -254,7 +258,8 @@ static size_t row_width(const struct slab *slab, size_t n)
 	return n / slab->n_rows;
 }
 
-static enum hvqz_ret put_slab(const struct slab *slab, int effort,
+static enum hvqz_ret put_slab(const struct encode_kernels *kern,
+			      const struct slab *slab, int effort,
 			      const uint8_t *raw, struct buf *out,
 			      struct hvqz_err *err)
 {
@@ -269,7 +274,7 @@ static enum hvqz_ret put_slab(const struct slab *slab, int effort,
 	if (!p.front.is_float)
 		span = integer_base(raw, p.n, slab->dtype, unit,
 				    &p.front.base);
-	TRY(palette_put(raw, p.n, unit, span < NARROW, effort, out, &done,
+	TRY(palette_put(kern, raw, p.n, unit, span < NARROW, effort, out, &done,
 			err));
 	if (done)
 		return HVQZ_OK;
@@ -280,14 +285,14 @@ static enum hvqz_ret put_slab(const struct slab *slab, int effort,
 	fits = p.front.is_float || (unit > 1 && span <= UINT32_MAX);
 	if (fits) {
 		survey(&p, raw);
-		TRY(put_numbers(&p, raw, row_width(slab, p.n), effort, out,
+		TRY(put_numbers(kern, &p, raw, row_width(slab, p.n), effort, out,
 				&fits, err));
 	}
 	if (fits && unit > 1)
 		TRY(planes_repeat(raw, p.n, unit, p.front.is_float, effort, &again,
 			    err));
 	if (!fits || unit == 1 || again) {
-		TRY_OUT(planes_put(raw, p.n, unit, p.front.is_float, effort,
+		TRY_OUT(planes_put(kern, raw, p.n, unit, p.front.is_float, effort,
 				  &other, err));
 		if (!fits || other.len < out->len) {
 			buf_clear(out);
@@ -333,10 +338,9 @@ enum hvqz_ret planes_encode(const struct codec_env *env,
 	struct buf made = {0};
 	enum hvqz_ret ret;
 
-	(void)env;
 	(void)sens;
 	(void)stats;
-	TRY_OUT(put_slab(slab, effort, raw, &made, err));
+	TRY_OUT(put_slab(env->kern->encode, slab, effort, raw, &made, err));
 	pad(&made, slab->raw_len);
 	*declined = made.len >= slab->raw_len;
 	if (!*declined)

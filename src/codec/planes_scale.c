@@ -121,28 +121,11 @@ static float weigh(const float *restrict w, const float *restrict by, size_t n,
 	return all;
 }
 
-/* To each column's sum w times the row's inverse scale. */
-static void spread(const float *restrict w, float inverse, size_t n,
-		   float *restrict sum, uint32_t *restrict count)
-{
-	size_t j = 0;
-
-	for (; j + PLANES_STEP <= n; j += PLANES_STEP)
-		for (unsigned k = 0; k < PLANES_STEP; k++) {
-			sum[j + k] += w[j + k] * inverse;
-			count[j + k] += w[j + k] > 0;
-		}
-	for (; j < n; j++) {
-		sum[j] += w[j] * inverse;
-		count[j] += w[j] > 0;
-	}
-}
-
 /*
  * A pass over the numbers: the sums of rows; with `both` also those of columns,
  * by the rows' scales as they are known, which is by their beginnings.
  */
-static void measure(const struct numbers *v, struct lines *row,
+static void measure_32(const struct numbers *v, struct lines *row,
 		    struct lines *col, bool both)
 {
 	size_t width = col->n;
@@ -165,10 +148,56 @@ static void measure(const struct numbers *v, struct lines *row,
 			row->sum[r] += weigh(w, col->inverse + c, m,
 					     &row->count[r]);
 			if (both && row->sum[r] > 0)
-				spread(w, (float)row->count[r] / row->sum[r],
-				       m, col->sum + c, col->count + c);
+				v->kern->spread(w, (float)row->count[r] /
+							   row->sum[r],
+						m, col->sum + c,
+						col->count + c);
 		}
 	}
+}
+
+/* The same, for numbers of 16 bits. */
+static void measure_16(const struct numbers *v, struct lines *row,
+		       struct lines *col, bool both)
+{
+	const struct encode_kernels *kern = v->kern;
+	const struct front *f = v->front;
+	struct float_format from = float_format(f->held);
+	uint32_t mask = (((uint32_t)1 << (f->bits - 1)) - 1) >> f->drop;
+	unsigned left = 23u - from.mantissa + f->drop;
+	uint32_t up = (128u - (1u << (from.exponent - 1))) << 23;
+	uint8_t room[2 * PLANES_BLOCK];
+	float w[PLANES_BLOCK];
+
+	for (size_t r = 0; r < row->n; r++) {
+		size_t begin = r * col->n, end = begin + col->n;
+
+		end = end < v->n ? end : v->n;
+		row->sum[r] = 0;
+		row->count[r] = 0;
+		for (size_t i = begin; i < end; i += PLANES_BLOCK) {
+			size_t m = end - i < PLANES_BLOCK ? end - i
+							  : PLANES_BLOCK;
+			size_t c = i - begin;
+
+			row->sum[r] += kern->weigh16(
+				numbers_16(v, i, m, room), m, mask, left, up,
+				col->inverse + c, w, &row->count[r]);
+			if (both && row->sum[r] > 0)
+				kern->spread(w,
+					     (float)row->count[r] / row->sum[r],
+					     m, col->sum + c, col->count + c);
+		}
+	}
+}
+
+static void measure(const struct numbers *v, struct lines *row,
+		    struct lines *col, bool both)
+{
+	if (v->front->bits == 16)
+		measure_16(v, row, col, both);
+	else
+		measure_32(v, row, col, both);
 }
 
 /*

@@ -48,7 +48,8 @@ static unsigned palette_index(struct palette *p, uint64_t v)
 	return p->n - 1;
 }
 
-enum hvqz_ret palette_put(const uint8_t *raw, size_t n, unsigned unit,
+enum hvqz_ret palette_put(const struct encode_kernels *kern,
+			  const uint8_t *raw, size_t n, unsigned unit,
 			  bool narrow, int effort, struct buf *out, bool *done,
 			  struct hvqz_err *err)
 {
@@ -77,7 +78,7 @@ enum hvqz_ret palette_put(const uint8_t *raw, size_t n, unsigned unit,
 	buf_u8(out, (uint8_t)(p.n - 1));
 	for (unsigned i = 0; i < p.n; i++)
 		buf_put(out, &p.value[i], unit);
-	ret = bytes_put(index, n, effort, out, err);
+	ret = bytes_put(kern, index, n, effort, out, err);
 	*done = true;
 	free(index);
 	return ret;
@@ -99,8 +100,8 @@ static void split_plane(const uint8_t *raw, size_t n, unsigned unit,
 			       : raw[plane];
 }
 
-enum hvqz_ret planes_put(const uint8_t *raw, size_t n, unsigned unit,
-			 bool turned, int effort, struct buf *out,
+enum hvqz_ret planes_put(const struct encode_kernels *kern, const uint8_t *raw,
+			 size_t n, unsigned unit, bool turned, int effort, struct buf *out,
 			 struct hvqz_err *err)
 {
 	uint8_t *plane = malloc(n);
@@ -112,7 +113,7 @@ enum hvqz_ret planes_put(const uint8_t *raw, size_t n, unsigned unit,
 	buf_u8(out, turned);
 	for (unsigned p = 0; p < unit; p++) {
 		split_plane(raw, n, unit, turned, p, plane);
-		TRY_OUT(bytes_put(plane, n, effort, out, err));
+		TRY_OUT(bytes_put(kern, plane, n, effort, out, err));
 	}
 	ret = buf_ok(out, err);
 out:

@@ -163,7 +163,8 @@ enum hvqz_ret trellis_encode(const struct codec_env *env,
 	TRY_OUT(trellis_quantize(&e, err));
 	if (e.clipped)
 		goto out;
-	TRY_OUT(trellis_put(&e.q, &e.symbols, &e.at, out, err));
+	TRY_OUT(trellis_put(&e.q, &e.symbols, &e.at, env->kern->encode, out,
+			    err));
 	TRY_OUT(measure(&e, stats, err));
 	*declined = false;
 out:

@@ -7,6 +7,7 @@
 
 #include "codec/trellis.h"
 #include "kernels/decode.h"
+#include "kernels/encode.h"
 #include "kernels/trellis.h"
 
 /*
@@ -69,11 +70,13 @@ double trellis_symbols_add(struct trellis_symbols *s,
 /* Choose q->model, append it and the points. */
 enum hvqz_ret trellis_symbols_put(struct trellis_symbols *s, struct trellis *q,
 				  const struct trellis_places *at,
+				  const struct encode_kernels *kern,
 				  struct buf *out, struct hvqz_err *err);
 
 /* Append everything of q. */
 enum hvqz_ret trellis_put(struct trellis *q, struct trellis_symbols *s,
-			  const struct trellis_places *at, struct buf *out,
+			  const struct trellis_places *at,
+			  const struct encode_kernels *kern, struct buf *out,
 			  struct hvqz_err *err);
 
 /* ---- trellis_tile.c: 32 lanes' points to weights ---- */

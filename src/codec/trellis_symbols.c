@@ -131,10 +131,13 @@ static void count(struct trellis_symbols *s)
 
 enum hvqz_ret trellis_symbols_put(struct trellis_symbols *s, struct trellis *q,
 				  const struct trellis_places *at,
+				  const struct encode_kernels *kern,
 				  struct buf *out, struct hvqz_err *err)
 {
 	static const uint16_t none[1] = {LANES_SLOTS};
-	struct lanes_sym *syms = malloc(TRELLIS_KEY_COUNT * sizeof(*syms));
+	struct encode_sym *syms = malloc(TRELLIS_KEY_COUNT * sizeof(*syms));
+	size_t n = q->n_channels * at->n;
+	struct lanes_enc enc = {0};
 	enum hvqz_ret ret;
 
 	if (!syms)
@@ -151,25 +154,28 @@ enum hvqz_ret trellis_symbols_put(struct trellis_symbols *s, struct trellis *q,
 					syms + (c - TRELLIS_MIN_CLASS + 1) *
 						       TRELLIS_KEYS);
 	}
-	TRY_OUT(lanes_encode_in(at->lanes, syms, s->key,
-				q->n_channels * at->n, out, err));
+	TRY_OUT(lanes_enc_begin_in(&enc, at->lanes, kern, syms, n, err));
+	lanes_enc_push(&enc, s->key, n);
+	TRY_OUT(lanes_enc_put(&enc, out, err));
 	bits_flush(&s->bits);
 	TRY_OUT(buf_ok(&s->raw, err));
 	varint_put(out, (uint32_t)s->raw.len);
 	buf_put(out, s->raw.p, s->raw.len);
 	ret = buf_ok(out, err);
 out:
+	lanes_enc_free(&enc);
 	free(syms);
 	return ret;
 }
 
 enum hvqz_ret trellis_put(struct trellis *q, struct trellis_symbols *s,
-			  const struct trellis_places *at, struct buf *out,
+			  const struct trellis_places *at,
+			  const struct encode_kernels *kern, struct buf *out,
 			  struct hvqz_err *err)
 {
 	size_t n_cols = q->across ? q->n_units : q->n_channels;
 
 	TRY(trellis_put_head(q, out, err));
-	TRY(trellis_symbols_put(s, q, at, out, err));
+	TRY(trellis_symbols_put(s, q, at, kern, out, err));
 	return sparse_put(&q->sparse, true, NULL, n_cols, out, err);
 }

@@ -1,32 +1,44 @@
 /* lanes.c - the fast rANS of lanes.h. */
 #include "entropy/lanes.h"
 
+#include "entropy/bits.h"
+
 #include <stdlib.h>
 
 /*
- * x / freq without a division. After renormalising x is below freq·2^20. With
- * K = 20 + 2·ceil(log2 freq) and r = ceil(2^K / freq) = (2^K + e) / freq, e <
- * freq: x·r / 2^K exceeds x / freq by x·e / (freq·2^K) < freq·2^20 / 2^K ≤
- * 1 / freq, too little to reach the next integer. K ≤ 44, and x·r < 2^64: the
- * largest x / freq is 2^20 − 1 / freq, times 2^44 + e that is below 2^64 as
- * 2^20·e < 2^44 / freq when freq < 2^12, and e is 0 when freq is 2^12.
+ * x / f without a division. After renormalising x is below f·2^20. With K such
+ * that 2^K / f is 2^31 to 2^32, which is K = 31 + log2 f for powers of two and
+ * 32 + floor(log2 f) else, two ways give the quotient:
+ *
+ * - r = ceil(2^K / f) = (2^K + e) / f with e < f: x·r / 2^K is x / f and
+ *   x·e / (f·2^K) more, too little to reach the next integer, 1 / f or more
+ *   away, when x·e < 2^K: when f·e <= 2^(K - 20).
+ * - r = floor(2^K / f) = (2^K - d) / f: (x + 1)·r / 2^K is (x + 1) / f and
+ *   (x + 1)·d / (f·2^K) less, so below the next integer when d > 0, and not
+ *   below the quotient when (x + 1)·d <= 2^K: when f·d <= 2^(K - 20).
+ *
+ * Up to f = 2048 the first will do: f·e < 2^(2K - 62) and K <= 42. Above, K is
+ * 43, and e or d, which are f together, is below 2^11.
  */
-void lanes_fill_syms(const uint16_t *freq, unsigned n, struct lanes_sym *to)
+void lanes_fill_syms(const uint16_t *freq, unsigned n, struct encode_sym *to)
 {
-	unsigned cum = 0;
+	uint32_t cum = 0;
 
 	for (unsigned s = 0; s < n; s++) {
-		unsigned f = freq[s], log = 0;
+		uint32_t f = freq[s], log = 0, k, up;
+		uint64_t rcp, e;
 
-		while (1u << log < f)
+		to[s] = (struct encode_sym){0};
+		if (!f)
+			continue;
+		while (f >> (log + 1))
 			log++;
-		to[s] = (struct lanes_sym){
-			.freq = (uint16_t)f,
-			.cum = (uint16_t)cum,
-			.shift = (uint8_t)(20 + 2 * log),
-		};
-		if (f)
-			to[s].rcp = (((uint64_t)1 << to[s].shift) + f - 1) / f;
+		k = 31 + log + (f & (f - 1) ? 1 : 0);
+		rcp = (((uint64_t)1 << k) + f - 1) / f;
+		e = rcp * f - ((uint64_t)1 << k);
+		up = f * e > (uint64_t)1 << (k - 20);
+		to[s].rcp = (uint32_t)(rcp - up);
+		to[s].what = (f - 1) | cum << 12 | up << 24 | k << 26;
 		cum += f;
 	}
 }
@@ -38,57 +50,88 @@ void lanes_fill_slots(const uint16_t *freq, unsigned n, uint32_t *slot)
 			*slot++ = s | (freq[s] - 1u) << 8 | i << 20;
 }
 
-static inline uint32_t push(uint32_t x, const struct lanes_sym *s,
-			    uint16_t *words, size_t *n_words)
+/* A symbol into state *x; a word it gives away is put below end. */
+static inline uint8_t *push(uint32_t *x, struct encode_sym s, uint8_t *end)
 {
-	uint32_t full = x >> (32 - LANES_BITS) >= s->freq, q;
+	uint32_t f = (s.what & (LANES_SLOTS - 1)) + 1, q;
 
-	words[*n_words] = (uint16_t)x;
-	*n_words += full;
-	/* A branch would be a guess. */
-	full = 0u - full;
-	x ^= (x ^ x >> 16) & full;
-	q = (uint32_t)((x * s->rcp) >> s->shift);
-	return x + q * (LANES_SLOTS - s->freq) + s->cum;
+	if (*x >> (32 - LANES_BITS) >= f) {
+		end -= 2;
+		put_le16(end, (uint16_t)*x);
+		*x >>= 16;
+	}
+	q = (uint32_t)((uint64_t)(*x + (s.what >> 24 & 1)) * s.rcp >>
+		       (s.what >> 26));
+	*x += q * (LANES_SLOTS - f) + (s.what >> 12 & (LANES_SLOTS - 1));
+	return end;
 }
 
-enum hvqz_ret lanes_encode(const struct lanes_sym *syms, const uint16_t *key,
-			   size_t n, struct buf *out, struct hvqz_err *err)
-{
-	return lanes_encode_in(rans_lanes(n), syms, key, n, out, err);
-}
-
-enum hvqz_ret lanes_encode_in(unsigned lanes, const struct lanes_sym *syms,
-			      const uint16_t *key, size_t n, struct buf *out,
+enum hvqz_ret lanes_enc_begin(struct lanes_enc *e,
+			      const struct encode_kernels *kern,
+			      const struct encode_sym *syms, size_t n,
 			      struct hvqz_err *err)
 {
-	uint32_t state[RANS_MAX_LANES];
-	/* One more: push stores before it knows. */
-	uint16_t *words = malloc((n + 1) * sizeof(*words));
-	size_t n_words = 0, i = n;
-	enum hvqz_ret ret;
+	return lanes_enc_begin_in(e, rans_lanes(n), kern, syms, n, err);
+}
 
-	if (!words)
-		return hvqz_nomem(err, n * sizeof(*words), "a rANS stream");
-	for (unsigned l = 0; l < lanes; l++)
-		state[l] = RANS_LOW;
-	while (i % lanes) {
-		i--;
-		state[i % lanes] = push(state[i % lanes], &syms[key[i]],
-					words, &n_words);
+enum hvqz_ret lanes_enc_begin_in(struct lanes_enc *e, unsigned n_lanes,
+				 const struct encode_kernels *kern,
+				 const struct encode_sym *syms, size_t n,
+				 struct hvqz_err *err)
+{
+	size_t room = ENCODE_SLACK + 2 * n;
+
+	*e = (struct lanes_enc){
+		.kern = kern,
+		.syms = syms,
+		.n_lanes = n_lanes,
+		.left = n,
+	};
+	e->words = malloc(room);
+	if (!e->words)
+		return hvqz_nomem(err, room, "a rANS stream");
+	e->end = e->at = e->words + room;
+	for (unsigned l = 0; l < e->n_lanes; l++)
+		e->state[l] = RANS_LOW;
+	encode_fill_right(e->right);
+	return HVQZ_OK;
+}
+
+void lanes_enc_push(struct lanes_enc *e, const uint16_t *key, size_t n)
+{
+	while (n) {
+		size_t whole = n / RANS_MAX_LANES;
+		unsigned lane = (unsigned)(e->left % e->n_lanes);
+
+		if (whole && !lane && e->n_lanes == RANS_MAX_LANES) {
+			n -= whole * RANS_MAX_LANES;
+			e->left -= whole * RANS_MAX_LANES;
+			e->at = e->kern->rounds(e->state, e->syms, e->right,
+						key + n, whole, e->at);
+			continue;
+		}
+		lane = lane ? lane - 1 : e->n_lanes - 1;
+		e->left--;
+		e->at = push(&e->state[lane], e->syms[key[--n]], e->at);
 	}
-	for (; lanes == RANS_MAX_LANES && i; i -= RANS_MAX_LANES)
-		for (unsigned l = RANS_MAX_LANES; l-- > 0;)
-			state[l] = push(state[l],
-					&syms[key[i - RANS_MAX_LANES + l]],
-					words, &n_words);
-	for (; i; i -= lanes)
-		for (unsigned l = lanes; l-- > 0;)
-			state[l] = push(state[l], &syms[key[i - lanes + l]],
-					words, &n_words);
-	ret = rans_put_frame(state, lanes, words, n_words, out, err);
-	free(words);
-	return ret;
+}
+
+enum hvqz_ret lanes_enc_put(const struct lanes_enc *e, struct buf *out,
+			    struct hvqz_err *err)
+{
+	size_t len = (size_t)(e->end - e->at);
+
+	varint_put(out, (uint32_t)(len / 2));
+	for (unsigned l = 0; l < e->n_lanes; l++)
+		buf_u32(out, e->state[l]);
+	buf_put(out, e->at, len);
+	return buf_ok(out, err);
+}
+
+void lanes_enc_free(struct lanes_enc *e)
+{
+	free(e->words);
+	e->words = NULL;
 }
 
 bool lanes_begin(struct lanes_dec *d, struct cursor *c, size_t n)
@@ -153,5 +196,7 @@ bool lanes_end(const struct lanes_dec *d)
 	return rans_at_end(d->state, d->n_lanes, d->word, d->end);
 }
 
-_Static_assert((int)RANS_MAX_LANES == (int)DECODE_LANES && LANES_BITS == 12,
-	       "kernels/decode.h knows these numbers");
+_Static_assert((int)RANS_MAX_LANES == (int)DECODE_LANES &&
+		       (int)RANS_MAX_LANES == (int)ENCODE_LANES &&
+		       LANES_BITS == 12,
+	       "kernels/decode.h and encode.h know these numbers");

@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "entropy/rans.h"
 #include "kernels/decode.h"
+#include "kernels/encode.h"
 
 #include <stdbool.h>
 
@@ -23,30 +24,42 @@ enum {
 	LANES_SYMBOLS = 256,
 };
 
-/* A symbol as the encoder wants it. */
-struct lanes_sym {
-	uint64_t rcp;		/* ceil(2^shift / freq) */
-	uint16_t freq, cum;	/* 4096 is a frequency: fits */
-	uint8_t shift;
-};
-
 /* Symbols 0 … n − 1 of frequencies that sum to 2^12. */
-void lanes_fill_syms(const uint16_t *freq, unsigned n, struct lanes_sym *to);
+void lanes_fill_syms(const uint16_t *freq, unsigned n, struct encode_sym *to);
 
 /* The decoder's table: slot[LANES_SLOTS], symbol | freq − 1 << 8 | y − c << 20. */
 void lanes_fill_slots(const uint16_t *freq, unsigned n, uint32_t *slot);
 
-/*
- * Append the stream of n ≥ 1 symbols: key[i] is an index into syms, which has
- * the symbols of all tables. All have freq > 0.
- */
-enum hvqz_ret lanes_encode(const struct lanes_sym *syms, const uint16_t *key,
-			   size_t n, struct buf *out, struct hvqz_err *err);
+/* A stream in the making, from its last symbol to its first. */
+struct lanes_enc {
+	const struct encode_kernels *kern;
+	const struct encode_sym *syms;
+	uint32_t state[RANS_MAX_LANES];
+	unsigned n_lanes;
+	size_t left;			/* symbols that are not pushed yet */
+	uint8_t *words, *at, *end;	/* at: the first; words owned */
+	uint8_t right[256][16];
+};
 
-/* The same in so many lanes, 1 to 32, whatever n is. */
-enum hvqz_ret lanes_encode_in(unsigned lanes, const struct lanes_sym *syms,
-			      const uint16_t *key, size_t n, struct buf *out,
+/* Begin a stream of n symbols; syms is used until its end. */
+enum hvqz_ret lanes_enc_begin(struct lanes_enc *e,
+			      const struct encode_kernels *kern,
+			      const struct encode_sym *syms, size_t n,
 			      struct hvqz_err *err);
+/* The same in n_lanes, 1 to 32, whatever n is. */
+enum hvqz_ret lanes_enc_begin_in(struct lanes_enc *e, unsigned n_lanes,
+				 const struct encode_kernels *kern,
+				 const struct encode_sym *syms, size_t n,
+				 struct hvqz_err *err);
+/*
+ * The last n of those left: key[i] is an index into syms, which has the
+ * symbols of all tables. All have a frequency above 0.
+ */
+void lanes_enc_push(struct lanes_enc *e, const uint16_t *key, size_t n);
+/* None is left: append the stream. */
+enum hvqz_ret lanes_enc_put(const struct lanes_enc *e, struct buf *out,
+			    struct hvqz_err *err);
+void lanes_enc_free(struct lanes_enc *e);
 
 struct lanes_dec {
 	uint32_t state[RANS_MAX_LANES];

@@ -7,10 +7,7 @@
  * permutation: a lane's word is that of index "how many before me want one",
  * a row of `rank` for each mask.
  */
-#include <immintrin.h>
-
-#define AVX2 __attribute__((target("avx2,popcnt")))
-#define AVX512 __attribute__((target("avx512f,avx2,popcnt")))
+#include "kernels/avx2.h"
 
 #define BIT(m, i) ((m) >> (i) & 1)
 #define UP_TO(m, i) \
@@ -31,31 +28,6 @@
 static const uint8_t rank[256][8] = {
 	RANKS_64(0), RANKS_64(64), RANKS_64(128), RANKS_64(192),
 };
-
-static inline AVX2 __m128i load8(const void *p)
-{
-	return _mm_loadl_epi64((const __m128i *)p);
-}
-
-static inline AVX2 __m128i load16(const void *p)
-{
-	return _mm_loadu_si128((const __m128i *)p);
-}
-
-static inline AVX2 __m256i load32(const void *p)
-{
-	return _mm256_loadu_si256((const __m256i *)p);
-}
-
-static inline AVX2 void save16(void *p, __m128i v)
-{
-	_mm_storeu_si128((__m128i *)p, v);
-}
-
-static inline AVX2 void save32(void *p, __m256i v)
-{
-	_mm256_storeu_si256((__m256i *)p, v);
-}
 
 /* ---- rounds ---- */
 

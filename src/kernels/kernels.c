@@ -2,7 +2,11 @@
 #include "kernels/kernels.h"
 
 #include "kernels/decode.h"
+<<<<<<< HEAD
 #include "kernels/trellis.h"
+=======
+#include "kernels/encode.h"
+>>>>>>> 9d76ff4 (Cut and code lossless numbers in vectors)
 
 #include <math.h>
 #include <stdbool.h>
@@ -18,7 +22,11 @@ const struct kernels kernels_generic = {
 	.nearest = nearest_generic,
 	.nearest_mirrored = nearest_generic_mirrored,
 	.decode = &decode_generic,
+<<<<<<< HEAD
 	.trellis = &trellis_generic,
+=======
+	.encode = &encode_generic,
+>>>>>>> 9d76ff4 (Cut and code lossless numbers in vectors)
 };
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -38,7 +46,11 @@ static const struct kernels avx2 = {
 	.nearest = nearest_avx2,
 	.nearest_mirrored = nearest_avx2_mirrored,
 	.decode = &decode_avx2,
+<<<<<<< HEAD
 	.trellis = &trellis_avx2,
+=======
+	.encode = &encode_avx2,
+>>>>>>> 9d76ff4 (Cut and code lossless numbers in vectors)
 };
 
 static const struct kernels avx512 = {
@@ -46,7 +58,11 @@ static const struct kernels avx512 = {
 	.nearest = nearest_avx512,
 	.nearest_mirrored = nearest_avx512_mirrored,
 	.decode = &decode_avx512,
+<<<<<<< HEAD
 	.trellis = &trellis_avx512,
+=======
+	.encode = &encode_avx512,
+>>>>>>> 9d76ff4 (Cut and code lossless numbers in vectors)
 };
 
 const struct kernels *kernels_named(const char *name)

@@ -24,7 +24,11 @@ enum {
 #define KERNEL_FAR 1e18f
 
 struct decode_kernels;
+<<<<<<< HEAD
 struct trellis_kernels;
+=======
+struct encode_kernels;
+>>>>>>> 9d76ff4 (Cut and code lossless numbers in vectors)
 
 struct kernels {
 	const char *name;
@@ -56,7 +60,11 @@ struct kernels {
 				 size_t k_pad, uint32_t *idx);
 
 	const struct decode_kernels *decode;
+<<<<<<< HEAD
 	const struct trellis_kernels *trellis;
+=======
+	const struct encode_kernels *encode;
+>>>>>>> 9d76ff4 (Cut and code lossless numbers in vectors)
 };
 
 extern const struct kernels kernels_generic;
