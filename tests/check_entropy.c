@@ -221,88 +221,85 @@ START_TEST(decouple_takes_the_highest)
 }
 END_TEST
 
-START_TEST(kernels_agree_bit_for_bit)
+/* The number of the nearest entry, all of them looked at. */
+static uint32_t look_at_all(const float *x, const float *w, float lam,
+			    unsigned b, const float *cent, const float *bits,
+			    size_t k, bool mirrored)
 {
-	static const char *const names[] = {"avx2", "avx512"};
-	enum { N = 300, K = 208, PAD = 208 };
-	static float x[N * 8], w[N * 8], lam[N], cent[PAD * 8], bits[PAD];
-	static uint32_t a[N], b[N];
-	struct rng rng = {5};
+	float best = INFINITY;
+	uint32_t at = 0;
 
-	for (unsigned dim = 1; dim <= 8; dim *= 2) {
-		for (size_t i = 0; i < N * dim; i++) {
-			/* coarse values: many exact ties */
-			x[i] = (float)rng_below(&rng, 8);
-			w[i] = (float)rng_below(&rng, 3);
+	for (uint32_t i = 0; i < (mirrored ? 2 * k : k); i++) {
+		float s = lam * bits[i % k];
+
+		for (unsigned d = 0; d < b; d++) {
+			float c = cent[d * k + i % k];
+			float e = x[d] - (i < k ? c : -c);
+
+			s += w[d] * e * e;
 		}
-		for (size_t i = 0; i < N; i++)
-			lam[i] = (float)rng_below(&rng, 2);
-		for (size_t i = 0; i < PAD * dim; i++)
-			cent[i] = (float)rng_below(&rng, 8) - 3;
-		for (size_t i = 0; i < PAD; i++)
-			bits[i] = (float)rng_below(&rng, 4);
-		kernels_generic.nearest(x, w, lam, N, dim, cent, bits, PAD,
-					a);
-		for (size_t p = 0; p < N; p++) {
-			float best = INFINITY;
-			uint32_t at = 0;
-
-			for (uint32_t k = 0; k < K; k++) {
-				float s = lam[p] * bits[k];
-
-				for (unsigned d = 0; d < dim; d++) {
-					float t = x[p * dim + d] -
-						  cent[d * PAD + k];
-
-					s += w[p * dim + d] * t * t;
-				}
-				if (s < best) {
-					best = s;
-					at = k;
-				}
-			}
-			ck_assert_uint_eq(a[p], at);
-		}
-		for (size_t n = 0; n < 2; n++) {
-			const struct kernels *k = kernels_named(names[n]);
-
-			if (!k)
-				continue;
-			k->nearest(x, w, lam, N, dim, cent, bits, PAD, b);
-			ck_assert_mem_eq(a, b, sizeof(a));
-		}
-		/* Mirrored: the same value as with both signs written out. */
-		kernels_generic.nearest_mirrored(x, w, lam, N, dim, cent,
-						 bits, PAD, a);
-		for (size_t p = 0; p < N; p++) {
-			float best = INFINITY, got = 0;
-
-			for (uint32_t k = 0; k < 2 * K; k++) {
-				float s = lam[p] * bits[k % K];
-
-				for (unsigned d = 0; d < dim; d++) {
-					float c = cent[d * PAD + k % K];
-					float t = x[p * dim + d] -
-						  (k < K ? c : -c);
-
-					s += w[p * dim + d] * t * t;
-				}
-				best = s < best ? s : best;
-				if (k == a[p])
-					got = s;
-			}
-			ck_assert(got == best);
-		}
-		for (size_t n = 0; n < 2; n++) {
-			const struct kernels *k = kernels_named(names[n]);
-
-			if (!k)
-				continue;
-			k->nearest_mirrored(x, w, lam, N, dim, cent, bits,
-					    PAD, b);
-			ck_assert_mem_eq(a, b, sizeof(a));
+		if (s < best) {
+			best = s;
+			at = i;
 		}
 	}
+	return at;
+}
+
+/* Coarse numbers, so with many exact ties, and fine ones of all sizes. */
+START_TEST(searches_find_the_lowest_nearest)
+{
+	static const char *const names[] = {"generic", "avx2", "avx512"};
+	static const size_t sizes[] = {1, 2, 7, 8, 9, 65, 300, 513, 1100, 4700};
+	enum { N = 130, MOST = 4700 };
+	static float x[N * 8], w[N * 8], lam[N], cent[MOST * 8], bits[MOST];
+	static uint32_t want[N], got[N], seed[N];
+	struct rng rng = {(uint64_t)_i + 5};
+
+	for (unsigned dim = 1; dim <= 8; dim *= 2)
+		for (unsigned v = 0; v < 4 * 10; v++) {
+			size_t k = sizes[v / 4], n = k;
+			bool coarse = v & 1, mirrored = v & 2;
+			struct nearest_tree tree;
+
+			n *= mirrored ? 2 : 1;
+			for (size_t i = 0; i < N * dim; i++) {
+				x[i] = coarse ? (float)rng_below(&rng, 8)
+					      : normal(&rng);
+				w[i] = coarse ? (float)rng_below(&rng, 3)
+					      : expf(normal(&rng));
+			}
+			for (size_t i = 0; i < N; i++)
+				lam[i] = coarse ? (float)rng_below(&rng, 2)
+						: 0.02f * expf(normal(&rng));
+			for (size_t i = 0; i < k * dim; i++)
+				cent[i] = coarse ? (float)rng_below(&rng, 8) - 3
+						 : normal(&rng);
+			for (size_t i = 0; i < k; i++)
+				bits[i] = (float)rng_below(&rng, 14);
+			for (size_t p = 0; p < N; p++) {
+				want[p] = look_at_all(x + p * dim, w + p * dim,
+						      lam[p], dim, cent, bits,
+						      k, mirrored);
+				seed[p] = p % 3 ? (uint32_t)rng_below(&rng, n)
+						: NEAREST_ANY;
+			}
+			for (unsigned i = 0; i < 3; i++) {
+				const struct kernels *kern =
+					kernels_named(names[i]);
+
+				if (!kern)
+					continue;
+				ck_assert_int_eq(nearest_tree_make(
+							 &tree, dim, cent, bits,
+							 k, mirrored, kern,
+							 &err), HVQZ_OK);
+				memcpy(got, seed, sizeof(got));
+				kern->search(&tree, x, w, lam, N, got);
+				ck_assert_mem_eq(got, want, sizeof(got));
+				nearest_tree_free(&tree);
+			}
+		}
 }
 END_TEST
 
@@ -360,7 +357,7 @@ int main(void)
 	tcase_add_test(t, varint_is_canonical);
 	tcase_add_test(t, log2_approx_is_close);
 	tcase_add_test(t, decouple_takes_the_highest);
-	tcase_add_test(t, kernels_agree_bit_for_bit);
+	tcase_add_loop_test(t, searches_find_the_lowest_nearest, 0, 2);
 	tcase_add_test(t, kmeans_finds_separate_clusters);
 	tcase_set_timeout(t, 120);
 	suite_add_tcase(s, t);

@@ -115,7 +115,7 @@ static void store_codebook(struct encoder *e, struct codebook *cb)
 
 	for (unsigned d = 0; d < cb->b; d++)
 		for (uint32_t k = 0; k < cb->k; k++) {
-			float c = fabsf(cb->cent[d * cb->k_pad + k]);
+			float c = fabsf(cb->cent[(size_t)d * cb->k + k]);
 
 			max = c > max ? c : max;
 		}
@@ -129,7 +129,7 @@ static void store_codebook(struct encoder *e, struct codebook *cb)
 	e->q.step = step > 1e-6f ? step : 1e-6f;
 	for (unsigned d = 0; d < cb->b; d++)
 		for (uint32_t k = 0; k < cb->k; k++) {
-			float *c = &cb->cent[d * cb->k_pad + k];
+			float *c = &cb->cent[(size_t)d * cb->k + k];
 
 			if (e->q.compact)
 				*c = e->q.step * rintf(*c / e->q.step);
@@ -166,21 +166,25 @@ enum hvqz_ret body_assign(struct encoder *e, const struct codebook *cb,
 	size_t nb = e->q.row_blocks;
 	float *v = malloc(nb * sizeof(*v));
 	float *u = malloc(e->padded * sizeof(*u));
-	enum hvqz_ret ret = HVQZ_OK;
+	struct nearest_tree tree = {0};
+	enum hvqz_ret ret;
 
 	if (!u || !v) {
 		ret = hvqz_nomem(err, (nb + e->padded) * 4, "a row");
 		goto out;
 	}
+	TRY_OUT(codebook_tree(cb, e->env->kern, &tree, err));
 	for (size_t i = 0; i < e->q.n_rows; i++) {
 		struct points row = {nb, e->q.b, e->x + i * e->padded, u, v};
 
 		metric(e, i, 0, e->padded, u);
 		for (size_t j = 0; j < nb; j++)
 			v[j] = e->row_v[i];
-		TRY_OUT(kmeans_assign(e->env, &row, cb, e->idx + i * nb, err));
+		TRY_OUT(kmeans_assign(e->env, &row, cb, &tree,
+				      e->idx + i * nb, err));
 	}
 out:
+	nearest_tree_free(&tree);
 	free(v);
 	free(u);
 	return ret;

@@ -164,7 +164,7 @@ static enum hvqz_ret settle(struct encoder *e, const struct codebook *cb,
 		counts[q->k] = r->count;
 		to[r->k] = (uint16_t)q->k;
 		for (unsigned d = 0; d < cb->b; d++) {
-			float c = cb->cent[d * cb->k_pad + r->k];
+			float c = cb->cent[(size_t)d * cb->k + r->k];
 			size_t at = (size_t)q->k * cb->b + d;
 
 			q->cent[at] = c;
@@ -223,6 +223,8 @@ static enum hvqz_ret open(struct encoder *e, bool *finite,
 	    !e->col_u || !e->row_v)
 		return hvqz_nomem(err, e->n_elems * sizeof(float),
 				  "the slab's weights");
+	for (size_t i = 0; i < e->n_blocks; i++)
+		e->idx[i] = NEAREST_ANY;
 	*finite = true;
 	for (size_t i = 0; i < q->n_rows && *finite; i++)
 		*finite = weights_widen(e->slab->dtype, e->raw + i * row_len,

@@ -73,7 +73,7 @@ enum hvqz_ret outliers_by_error(struct encoder *e, const struct codebook *cb,
 		for (size_t j = 0; j < q->n_cols; j++) {
 			size_t at = i * e->padded + j;
 			uint32_t no = e->idx[i * q->row_blocks + j / q->b];
-			float c = cb->cent[j % q->b * cb->k_pad +
+			float c = cb->cent[j % q->b * cb->k +
 					   codebook_centroid(cb, no)];
 			float d = codebook_negative(cb, no) ? e->x[at] + c
 							    : e->x[at] - c;

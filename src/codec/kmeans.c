@@ -30,35 +30,35 @@ static enum hvqz_ret codebook_alloc(struct codebook *cb, unsigned b,
 				    uint32_t k, bool mirrored,
 				    struct hvqz_err *err)
 {
-	size_t k_pad = (k + KERNEL_PAD - 1) / KERNEL_PAD * KERNEL_PAD;
-
-	*cb = (struct codebook){
-		.b = b, .k = k, .k_pad = k_pad, .mirrored = mirrored};
-	cb->cent = malloc(k_pad * b * sizeof(float));
-	cb->bits = calloc(k_pad, sizeof(float));
+	*cb = (struct codebook){.b = b, .k = k, .mirrored = mirrored};
+	cb->cent = malloc((size_t)k * b * sizeof(float));
+	cb->bits = calloc(k, sizeof(float));
 	if (!cb->cent || !cb->bits) {
 		codebook_free(cb);
-		return hvqz_nomem(err, k_pad * (b + 1) * sizeof(float),
+		return hvqz_nomem(err, (size_t)k * (b + 1) * sizeof(float),
 				  "a codebook");
 	}
-	for (size_t i = 0; i < k_pad * b; i++)
-		cb->cent[i] = KERNEL_FAR;
-	/* Padding must not win by price either: where nothing has weight, the
-	 * price alone decides. */
-	for (size_t i = k; i < k_pad; i++)
-		cb->bits[i] = KERNEL_FAR;
 	return HVQZ_OK;
 }
 
 static void set_centroid(struct codebook *cb, uint32_t k, const float *x)
 {
 	for (unsigned d = 0; d < cb->b; d++)
-		cb->cent[d * cb->k_pad + k] = x[d];
+		cb->cent[(size_t)d * cb->k + k] = x[d];
+}
+
+enum hvqz_ret codebook_tree(const struct codebook *cb,
+			    const struct kernels *kern, struct nearest_tree *t,
+			    struct hvqz_err *err)
+{
+	return nearest_tree_make(t, cb->b, cb->cent, cb->bits, cb->k,
+				 cb->mirrored, kern, err);
 }
 
 enum hvqz_ret kmeans_assign(const struct codec_env *env,
 			    const struct points *pts,
-			    const struct codebook *cb, uint32_t *idx,
+			    const struct codebook *cb,
+			    const struct nearest_tree *tree, uint32_t *idx,
 			    struct hvqz_err *err)
 {
 	float lam[BATCH];
@@ -70,10 +70,8 @@ enum hvqz_ret kmeans_assign(const struct codec_env *env,
 			return hvqz_fail(err, HVQZ_STOPPED, "stopped");
 		for (size_t i = 0; i < n; i++)
 			lam[i] = (float)cb->lambda / pts->v[p + i];
-		(cb->mirrored ? env->kern->nearest_mirrored
-			      : env->kern->nearest)(
-			pts->x + p * cb->b, pts->u + p * cb->b, lam, n, cb->b,
-			cb->cent, cb->bits, cb->k_pad, idx + p);
+		env->kern->search(tree, pts->x + p * cb->b,
+				  pts->u + p * cb->b, lam, n, idx + p);
 	}
 	return HVQZ_OK;
 }
@@ -122,7 +120,7 @@ static void gather(struct training *t, struct codebook *cb, double *weighted)
 		for (unsigned d = 0; d < b; d++) {
 			double w = (double)pts->v[p] * u[d];
 			double y = sign * x[d];
-			double e = y - cb->cent[d * cb->k_pad + k];
+			double e = y - cb->cent[(size_t)d * cb->k + k];
 
 			t->sum[k * b + d] += w * y;
 			t->weight[k * b + d] += w;
@@ -149,7 +147,7 @@ static void move(struct training *t, struct codebook *cb, bool revive)
 			double w = t->weight[k * cb->b + d];
 
 			if (w > 0)
-				cb->cent[d * cb->k_pad + k] =
+				cb->cent[(size_t)d * cb->k + k] =
 					(float)(t->sum[k * cb->b + d] / w);
 		}
 	}
@@ -177,6 +175,7 @@ enum hvqz_ret kmeans_train(const struct codec_env *env,
 {
 	uint32_t k = set->k < pts->n ? set->k : (uint32_t)pts->n;
 	struct training t = {.pts = pts, .rng = {set->seed}};
+	struct nearest_tree tree = {0};
 	size_t cells = (size_t)k * pts->b;
 	enum hvqz_ret ret;
 
@@ -191,11 +190,16 @@ enum hvqz_ret kmeans_train(const struct codec_env *env,
 	}
 	TRY_OUT(codebook_alloc(cb, pts->b, k, set->mirrored, err));
 	TRY_OUT(start(&t, cb, err));
+	for (size_t p = 0; p < pts->n; p++)
+		t.idx[p] = NEAREST_ANY;
 	for (unsigned i = 0; i < set->iterations; i++) {
 		bool last = i + 1 == set->iterations;
 		double weighted;
 
-		TRY_OUT(kmeans_assign(env, pts, cb, t.idx, err));
+		nearest_tree_free(&tree);
+		TRY_OUT(codebook_tree(cb, i ? NULL : env->kern, &tree,
+				      err));
+		TRY_OUT(kmeans_assign(env, pts, cb, &tree, t.idx, err));
 		gather(&t, cb, &weighted);
 		move(&t, cb, !last);
 		if (set->mu > 0) {
@@ -203,13 +207,14 @@ enum hvqz_ret kmeans_train(const struct codec_env *env,
 			cb->lambda = set->mu * 1.3862943611198906 * weighted;
 			price(&t, cb);
 		}
-		}
+	}
 	ret = HVQZ_OK;
 out:
 	free(t.idx);
 	free(t.sum);
 	free(t.weight);
 	free(t.count);
+	nearest_tree_free(&tree);
 	if (ret != HVQZ_OK)
 		codebook_free(cb);
 	return ret;

@@ -16,6 +16,7 @@
 #define CODEC_KMEANS_H
 
 #include "codec/codec.h"
+#include "kernels/nearest.h"
 
 struct points {
 	size_t n;
@@ -28,16 +29,15 @@ struct points {
 struct codebook {
 	unsigned b;
 	uint32_t k;		/* centroids */
-	size_t k_pad;		/* k, padded for the kernel */
 	/*
-	 * A mirrored codebook uses each centroid with both signs: number k
-	 * stands for c_k, number k_pad + k for −c_k. Weights have no preferred
+	 * A mirrored codebook uses each centroid with both signs: number i
+	 * stands for c_i, number k + i for −c_i. Weights have no preferred
 	 * sign, so this gives the quality of twice the centroids for one more
 	 * bit an index and no bigger codebook.
 	 */
 	bool mirrored;
-	float *cent;		/* [b][k_pad], padded with KERNEL_FAR; owned */
-	float *bits;		/* [k_pad]; owned */
+	float *cent;		/* [b][k]; owned */
+	float *bits;		/* [k]; owned */
 	double lambda;		/* price of a bit in the units of the metric */
 	double mse;		/* mean (x − c)², unweighted, where u > 0 */
 };
@@ -64,21 +64,33 @@ enum hvqz_ret kmeans_train(const struct codec_env *env,
 static inline uint32_t codebook_centroid(const struct codebook *cb,
 					 uint32_t number)
 {
-	return number < cb->k_pad ? number : number - (uint32_t)cb->k_pad;
+	return number < cb->k ? number : number - cb->k;
 }
 
 static inline bool codebook_negative(const struct codebook *cb,
 				     uint32_t number)
 {
-	return number >= cb->k_pad;
+	return number >= cb->k;
 }
 
 void codebook_free(struct codebook *cb);
 
-/* The best number for every point to idx [n]; HVQZ_STOPPED when told so. */
+/*
+ * The tree of its numbers; without kern as nearest_tree_make() says. HVQZ_NOMEM;
+ * nearest_tree_free() in every case.
+ */
+enum hvqz_ret codebook_tree(const struct codebook *cb,
+			    const struct kernels *kern, struct nearest_tree *t,
+			    struct hvqz_err *err);
+
+/*
+ * The best number for every point to idx [n], in which are numbers to begin
+ * with, or NEAREST_ANY; HVQZ_STOPPED when told so.
+ */
 enum hvqz_ret kmeans_assign(const struct codec_env *env,
 			    const struct points *pts,
-			    const struct codebook *cb, uint32_t *idx,
+			    const struct codebook *cb,
+			    const struct nearest_tree *tree, uint32_t *idx,
 			    struct hvqz_err *err);
 
 #endif

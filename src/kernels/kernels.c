@@ -2,67 +2,90 @@
 #include "kernels/kernels.h"
 
 #include "kernels/decode.h"
-<<<<<<< HEAD
 #include "kernels/trellis.h"
-=======
 #include "kernels/encode.h"
->>>>>>> 9d76ff4 (Cut and code lossless numbers in vectors)
+#include "kernels/nearest.h"
 
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
-#define NEAREST_NAME nearest_generic
+typedef int32_t four __attribute__((vector_size(16)));
+
+static inline unsigned signs_of(four v)
+{
+	v &= (four){1, 2, 4, 8};
+	return (unsigned)(v[0] | v[1] | v[2] | v[3]);
+}
+
+static inline void append(uint32_t *to, const uint8_t *lanes, unsigned n,
+			  uint32_t first)
+{
+	for (unsigned i = 0; i < n; i++)
+		to[i] = first + ((uint32_t)lanes[i] << 8);
+}
+
+/* A search's points at a time, and how many pairs may wait. */
+enum {
+	NEAREST_BATCH = 64,
+	NEAREST_QUEUE = 1024,
+};
+
+#define NEAREST_NAME search_generic
 #define NEAREST_TARGET
 #define NEAREST_LANES 4
+#define NEAREST_SIGNS(v) signs_of(v)
+#define NEAREST_MAX(v, w) \
+	(VF)(((VI)(v) & (VI)((v) > (w))) | ((VI)(w) & ~(VI)((v) > (w))))
+#define NEAREST_APPEND append
 #include "kernels/nearest_template.h"
 
 const struct kernels kernels_generic = {
 	.name = "generic",
-	.nearest = nearest_generic,
-	.nearest_mirrored = nearest_generic_mirrored,
+	.search = search_generic,
 	.decode = &decode_generic,
-<<<<<<< HEAD
 	.trellis = &trellis_generic,
-=======
 	.encode = &encode_generic,
->>>>>>> 9d76ff4 (Cut and code lossless numbers in vectors)
 };
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
-#define NEAREST_NAME nearest_avx2
+#include <immintrin.h>
+
+static inline __attribute__((target("avx2"))) void
+append_avx2(uint32_t *to, const uint8_t *lanes, unsigned n, uint32_t first)
+{
+	__m256i v = _mm256_cvtepu8_epi32(
+		_mm_loadl_epi64((const __m128i *)(const void *)lanes));
+
+	(void)n;
+	v = _mm256_add_epi32(_mm256_slli_epi32(v, 8),
+			     _mm256_set1_epi32((int)first));
+	_mm256_storeu_si256((__m256i *)(void *)to, v);
+}
+
+#define NEAREST_NAME search_avx2
 #define NEAREST_TARGET __attribute__((target("avx2")))
 #define NEAREST_LANES 8
-#include "kernels/nearest_template.h"
-
-#define NEAREST_NAME nearest_avx512
-#define NEAREST_TARGET __attribute__((target("avx512f")))
-#define NEAREST_LANES 16
+#define NEAREST_SIGNS(v) (unsigned)_mm256_movemask_ps((__m256)(v))
+#define NEAREST_MAX(v, w) (VF)_mm256_max_ps((__m256)(v), (__m256)(w))
+#define NEAREST_APPEND append_avx2
 #include "kernels/nearest_template.h"
 
 static const struct kernels avx2 = {
 	.name = "avx2",
-	.nearest = nearest_avx2,
-	.nearest_mirrored = nearest_avx2_mirrored,
+	.search = search_avx2,
 	.decode = &decode_avx2,
-<<<<<<< HEAD
 	.trellis = &trellis_avx2,
-=======
 	.encode = &encode_avx2,
->>>>>>> 9d76ff4 (Cut and code lossless numbers in vectors)
 };
 
 static const struct kernels avx512 = {
 	.name = "avx512",
-	.nearest = nearest_avx512,
-	.nearest_mirrored = nearest_avx512_mirrored,
+	.search = search_avx2,
 	.decode = &decode_avx512,
-<<<<<<< HEAD
 	.trellis = &trellis_avx512,
-=======
 	.encode = &encode_avx512,
->>>>>>> 9d76ff4 (Cut and code lossless numbers in vectors)
 };
 
 const struct kernels *kernels_named(const char *name)

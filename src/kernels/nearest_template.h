@@ -1,125 +1,264 @@
 /*
- * nearest_template.h - the nearest-centroid loop, included once per
+ * nearest_template.h - the search of nearest.h's tree, included once per
  * instruction set with
  *
- *	NEAREST_NAME	the function's name; NAME_mirrored is the second one
+ *	NEAREST_NAME	the function's name
  *	NEAREST_TARGET	a target attribute, or empty
- *	NEAREST_LANES	centroids compared at once
+ *	NEAREST_LANES	of its vectors: 4 or 8
+ *	NEAREST_SIGNS	the sign bits of a vector
+ *	NEAREST_MAX	of two vectors
+ *	NEAREST_APPEND	(to, lanes, n, first): first + 256 · lanes[i] to to[i],
+ *			i < n; up to eight may be written
  *
- * Plain version: for each point, for each centroid, sum the weighted squared
- * differences coordinate by coordinate, keep the smallest. Here LANES
- * centroids are summed side by side; each lane keeps its own best and the
- * index of the step where it met it, so a later equal value never replaces an
- * earlier one; the lanes' bests are then compared by (value, index). The
- * result is the lowest index of the smallest value, whatever LANES is.
+ * An entry's value is
  *
- * Mirrored: each centroid c also stands for −c. Since
+ *	lam·bits + Σ_d w_d·(x_d − c_d)²,
  *
- *	Σ w(x ∓ c)² = Σ w·x² + Σ w·c² ∓ 2·Σ w·x·c,
+ * summed in this order, each product as (w·e)·e. No entry in a box is nearer
+ * than the box, whose value is made by the same operations in the same order
+ * with the price's least and the distances to the box: each rounds
+ * monotonically, so the box's value as computed is at most that of any entry
+ * as computed. A box whose value is above the best so far can therefore be
+ * passed over, and the result is the one of looking at all: nothing depends
+ * on the shape of the tree, on where the search begins or on how fast the best
+ * is found.
  *
- * the better sign is that of the last sum and the first one is the same for
- * all centroids: Σ w·c² − 2·|Σ w·x·c| is compared, both signs at once.
+ * A processor guesses badly which boxes are worth a look. So a batch of points
+ * goes down the tree level by level: pairs of a point and a node wait in a
+ * queue, and a pair's eight values become pairs of the next queue without a
+ * branch.
  */
 
 #define GLUE2(a, b) a##b
 #define GLUE(a, b) GLUE2(a, b)
 #define VF GLUE(NEAREST_NAME, _vf)
 #define VI GLUE(NEAREST_NAME, _vi)
-#define POINT GLUE(NEAREST_NAME, _point)
-#define MIRRORED GLUE(NEAREST_NAME, _mirrored)
+#define QUEST GLUE(NEAREST_NAME, _quest)
+#define PARTS (NEAREST_WIDTH / NEAREST_LANES)
+#define INLINE static inline __attribute__((always_inline)) NEAREST_TARGET
 
 typedef float VF __attribute__((vector_size(4 * NEAREST_LANES)));
 typedef int32_t VI __attribute__((vector_size(4 * NEAREST_LANES)));
 
-/* One point; b is a constant at every call, so the inner loop unrolls. */
-static inline __attribute__((always_inline)) NEAREST_TARGET uint32_t
-POINT(const float *x, const float *w, float lam, unsigned b, bool mirrored,
-      const float *cent, const float *bits, size_t k_pad)
+struct QUEST {
+	const struct nearest_tree *t;
+	const float *x, *w, *lam;	/* of the batch */
+	uint32_t *number;		/* [batch]: the best so far */
+	float best[NEAREST_BATCH];
+	/* Nodes to look at, of each level: node << 8 | point. */
+	size_t waiting[NEAREST_LEVELS + 1];
+	uint32_t queue[NEAREST_LEVELS + 1][NEAREST_QUEUE + NEAREST_WIDTH];
+};
+
+/* The values of a leaf's entries for point p; b is constant at every call. */
+INLINE void GLUE(NEAREST_NAME, _values)(const struct QUEST *q, unsigned b,
+					size_t leaf, size_t p, VF *value)
 {
-	VF best = {0};
-	VI best_step = {0};
-	float value[NEAREST_LANES];
-	int32_t step[NEAREST_LANES];
-	uint32_t found;
-	int at = 0;
+	const float *entry = q->t->entry + leaf * (b + 1) * NEAREST_WIDTH;
+	const float *x = q->x + p * b, *w = q->w + p * b;
+	VF sum, c;
 
-	best += INFINITY;
-	for (size_t k = 0; k < k_pad; k += NEAREST_LANES) {
-		VI this_step = {0}, less;
-		VF sum, cross = {0};
-
-		memcpy(&sum, bits + k, sizeof(sum));
-		sum *= lam;
+#pragma GCC unroll 2
+	for (unsigned h = 0; h < PARTS; h++, entry += NEAREST_LANES) {
+		memcpy(&sum, entry + b * NEAREST_WIDTH, sizeof(sum));
+		sum *= q->lam[p];
+#pragma GCC unroll 8
 		for (unsigned d = 0; d < b; d++) {
-			VF c;
-
-			memcpy(&c, cent + d * k_pad + k, sizeof(c));
-			if (mirrored) {
-				sum += w[d] * c * c;
-				cross += w[d] * x[d] * c;
-			} else {
-				c = x[d] - c;
-				sum += w[d] * c * c;
-			}
+			memcpy(&c, entry + d * NEAREST_WIDTH, sizeof(c));
+			c = x[d] - c;
+			sum += w[d] * c * c;
 		}
-		/* |cross|: its bits without the sign */
-		if (mirrored)
-			sum -= 2.0f * (VF)((VI)cross & 0x7fffffff);
-		less = (VI)(sum < best);
-		this_step += (int32_t)(k / NEAREST_LANES);
-		best = (VF)(((VI)sum & less) | ((VI)best & ~less));
-		best_step = (this_step & less) | (best_step & ~less);
+		value[h] = sum;
 	}
-	memcpy(value, &best, sizeof(value));
-	memcpy(step, &best_step, sizeof(step));
-	for (int l = 1; l < NEAREST_LANES; l++)
-		if (value[l] < value[at] ||
-		    (value[l] == value[at] && step[l] < step[at]))
-			at = l;
-	found = (uint32_t)step[at] * NEAREST_LANES + (uint32_t)at;
-	return found;
+}
+
+INLINE void GLUE(NEAREST_NAME, _leaf)(struct QUEST *q, unsigned b, size_t leaf,
+				      size_t p)
+{
+	const uint32_t *number = q->t->number + leaf * NEAREST_WIDTH;
+	VF sum[PARTS], best = {0};
+	float value[NEAREST_WIDTH];
+	unsigned near = 0;
+	VI name, own = {0};
+
+	GLUE(NEAREST_NAME, _values)(q, b, leaf, p, sum);
+	best += q->best[p];
+	own += (int32_t)q->number[p];
+#pragma GCC unroll 2
+	for (unsigned h = 0; h < PARTS; h++) {
+		memcpy(&name, number + h * NEAREST_LANES, sizeof(name));
+		name = (VI)(sum[h] < best) |
+		       ((VI)(sum[h] == best) & (VI)(name < own));
+		near |= NEAREST_SIGNS(name) << h * NEAREST_LANES;
+	}
+	if (__builtin_expect(!near, 1))
+		return;
+	memcpy(value, sum, sizeof(value));
+	for (; near; near &= near - 1) {
+		unsigned l = (unsigned)__builtin_ctz(near);
+
+		if (value[l] < q->best[p] || (value[l] == q->best[p] &&
+					      number[l] < q->number[p])) {
+			q->best[p] = value[l];
+			q->number[p] = number[l];
+		}
+	}
+}
+
+/* A node's boxes: those not above the best, as pairs of the level below. */
+INLINE void GLUE(NEAREST_NAME, _node)(struct QUEST *q, unsigned b,
+				      unsigned level, size_t node, size_t p)
+{
+	const float *box = q->t->box[level] +
+			   node * (2 * b + 1) * NEAREST_WIDTH;
+	const float *x = q->x + p * b, *w = q->w + p * b;
+	VF sum, low, high, best = {0}, none = {0};
+	unsigned near = 0, n;
+	VI less;
+
+	best += q->best[p];
+#pragma GCC unroll 2
+	for (unsigned h = 0; h < PARTS; h++, box += NEAREST_LANES) {
+		memcpy(&sum, box + 2 * b * NEAREST_WIDTH, sizeof(sum));
+		sum *= q->lam[p];
+#pragma GCC unroll 8
+		for (unsigned d = 0; d < b; d++) {
+			const float *ends = box + d * NEAREST_WIDTH;
+
+			memcpy(&low, ends, sizeof(low));
+			memcpy(&high, ends + b * NEAREST_WIDTH, sizeof(high));
+			low -= x[d];
+			high = x[d] - high;
+			low = NEAREST_MAX(NEAREST_MAX(low, high), none);
+			sum += w[d] * low * low;
+		}
+		less = (VI)(sum <= best);
+		near |= NEAREST_SIGNS(less) << h * NEAREST_LANES;
+	}
+	n = q->t->n_lanes[near];
+	NEAREST_APPEND(q->queue[level] + q->waiting[level], q->t->lanes[near],
+		       n, (uint32_t)(node * NEAREST_WIDTH << 8 | p));
+	q->waiting[level] += n;
+}
+
+/* All that waits at a level, and what comes of it; from 0, the leaves. */
+INLINE void GLUE(NEAREST_NAME, _leaves)(struct QUEST *q, unsigned b)
+{
+	for (size_t i = 0; i < q->waiting[0]; i++)
+		GLUE(NEAREST_NAME, _leaf)(q, b, q->queue[0][i] >> 8,
+					  q->queue[0][i] & 255);
+	q->waiting[0] = 0;
+}
+
+INLINE void GLUE(NEAREST_NAME, _branches)(struct QUEST *q, unsigned b)
+{
+	for (size_t i = 0; i < q->waiting[1]; i++) {
+		if (q->waiting[0] > NEAREST_QUEUE - NEAREST_WIDTH)
+			GLUE(NEAREST_NAME, _leaves)(q, b);
+		GLUE(NEAREST_NAME, _node)(q, b, 0, q->queue[1][i] >> 8,
+					  q->queue[1][i] & 255);
+	}
+	q->waiting[1] = 0;
+}
+
+INLINE void GLUE(NEAREST_NAME, _boughs)(struct QUEST *q, unsigned b)
+{
+	for (size_t i = 0; i < q->waiting[2]; i++) {
+		if (q->waiting[1] > NEAREST_QUEUE - NEAREST_WIDTH)
+			GLUE(NEAREST_NAME, _branches)(q, b);
+		GLUE(NEAREST_NAME, _node)(q, b, 1, q->queue[2][i] >> 8,
+					  q->queue[2][i] & 255);
+	}
+	q->waiting[2] = 0;
+}
+
+INLINE size_t GLUE(NEAREST_NAME, _start)(const struct nearest_tree *t,
+					 const float *x, unsigned b)
+{
+	float last = (float)(t->steps - 1);
+	size_t cell = 0;
+
+	for (unsigned d = b; d-- > 0;) {
+		float c = (x[d] - t->first[d]) * t->per[d];
+
+		c = c > 0 ? c : 0;
+		c = c < last ? c : last;
+		cell = cell * t->steps + (size_t)(int32_t)c;
+	}
+	return t->start[cell];
+}
+
+/* The first best of point p: the least of the leaf it is sent to. */
+INLINE void GLUE(NEAREST_NAME, _begin)(struct QUEST *q, unsigned b, size_t p)
+{
+	const struct nearest_tree *t = q->t;
+	size_t at = q->number[p] == NEAREST_ANY
+			    ? GLUE(NEAREST_NAME, _start)(t, q->x + p * b, b)
+			    : t->place[q->number[p]];
+	size_t leaf = at / NEAREST_WIDTH;
+	float value[NEAREST_WIDTH];
+	VF sum[PARTS];
+
+	GLUE(NEAREST_NAME, _values)(q, b, leaf, p, sum);
+	memcpy(value, sum, sizeof(value));
+	for (unsigned l = 0; l < NEAREST_WIDTH; l++)
+		if (value[l] < value[at % NEAREST_WIDTH])
+			at = leaf * NEAREST_WIDTH + l;
+	q->best[p] = value[at % NEAREST_WIDTH];
+	q->number[p] = t->number[at];
+}
+
+INLINE void GLUE(NEAREST_NAME, _of)(const struct nearest_tree *t,
+				    const float *x, const float *w,
+				    const float *lam, size_t n, unsigned b,
+				    uint32_t *idx)
+{
+	struct QUEST q;
+
+	q.t = t;
+	memset(q.waiting, 0, sizeof(q.waiting));
+	for (size_t from = 0; from < n; from += NEAREST_BATCH) {
+		size_t part = n - from < NEAREST_BATCH ? n - from
+						       : NEAREST_BATCH;
+
+		q.x = x + from * b;
+		q.w = w + from * b;
+		q.lam = lam + from;
+		q.number = idx + from;
+		for (size_t p = 0; p < part; p++)
+			GLUE(NEAREST_NAME, _begin)(&q, b, p);
+		for (size_t node = 0; node * NEAREST_WIDTH < t->n_boxes[2];
+		     node++)
+			for (size_t p = 0; p < part; p++) {
+				if (q.waiting[2] >
+				    NEAREST_QUEUE - NEAREST_WIDTH)
+					GLUE(NEAREST_NAME, _boughs)(&q, b);
+				GLUE(NEAREST_NAME, _node)(&q, b, 2, node, p);
+			}
+		GLUE(NEAREST_NAME, _boughs)(&q, b);
+		GLUE(NEAREST_NAME, _branches)(&q, b);
+		GLUE(NEAREST_NAME, _leaves)(&q, b);
+	}
 }
 
 /* The switch makes b a constant in each branch. */
-static inline __attribute__((always_inline)) NEAREST_TARGET uint32_t
-GLUE(NEAREST_NAME, _any)(const float *x, const float *w, float lam, unsigned b,
-			 bool mirrored, const float *cent, const float *bits,
-			 size_t k_pad)
+static NEAREST_TARGET void
+NEAREST_NAME(const struct nearest_tree *t, const float *x, const float *w,
+	     const float *lam, size_t n, uint32_t *idx)
 {
-	switch (b) {
+	switch (t->b) {
 	case 1:
-		return POINT(x, w, lam, 1, mirrored, cent, bits, k_pad);
+		GLUE(NEAREST_NAME, _of)(t, x, w, lam, n, 1, idx);
+		break;
 	case 2:
-		return POINT(x, w, lam, 2, mirrored, cent, bits, k_pad);
+		GLUE(NEAREST_NAME, _of)(t, x, w, lam, n, 2, idx);
+		break;
 	case 4:
-		return POINT(x, w, lam, 4, mirrored, cent, bits, k_pad);
+		GLUE(NEAREST_NAME, _of)(t, x, w, lam, n, 4, idx);
+		break;
 	default:
-		return POINT(x, w, lam, 8, mirrored, cent, bits, k_pad);
-	}
-}
-
-static NEAREST_TARGET void
-NEAREST_NAME(const float *x, const float *w, const float *lam, size_t n,
-	     unsigned b, const float *cent, const float *bits, size_t k_pad,
-	     uint32_t *idx)
-{
-	for (size_t p = 0; p < n; p++, x += b, w += b)
-		idx[p] = GLUE(NEAREST_NAME, _any)(x, w, lam[p], b, false, cent,
-						  bits, k_pad);
-}
-
-static NEAREST_TARGET void
-MIRRORED(const float *x, const float *w, const float *lam, size_t n, unsigned b,
-	 const float *cent, const float *bits, size_t k_pad, uint32_t *idx)
-{
-	for (size_t p = 0; p < n; p++, x += b, w += b) {
-		uint32_t k = GLUE(NEAREST_NAME, _any)(x, w, lam[p], b, true,
-						      cent, bits, k_pad);
-		float cross = 0;
-
-		for (unsigned d = 0; d < b; d++)
-			cross += w[d] * x[d] * cent[d * k_pad + k];
-		idx[p] = cross < 0 ? k + (uint32_t)k_pad : k;
+		GLUE(NEAREST_NAME, _of)(t, x, w, lam, n, 8, idx);
+		break;
 	}
 }
 
@@ -127,8 +266,12 @@ MIRRORED(const float *x, const float *w, const float *lam, size_t n, unsigned b,
 #undef GLUE
 #undef VF
 #undef VI
-#undef POINT
-#undef MIRRORED
+#undef QUEST
+#undef PARTS
+#undef INLINE
 #undef NEAREST_NAME
 #undef NEAREST_TARGET
 #undef NEAREST_LANES
+#undef NEAREST_SIGNS
+#undef NEAREST_MAX
+#undef NEAREST_APPEND
