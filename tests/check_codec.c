@@ -95,7 +95,8 @@ START_TEST(outliers_are_exact_and_under_20_bits)
 		ck_assert_int_eq(codec_encode(&env, &s.slab, &set, NULL,
 					      s.raw, &out, &used, &stats,
 					      &err), HVQZ_OK);
-		ck_assert_int_eq(hasvq_get(&q, &s.slab, out.p, out.len, &err),
+		ck_assert_int_eq(hasvq_get(&q, &s.slab, out.p, out.len,
+					   &decode_generic, &err),
 				 HVQZ_OK);
 		ck_assert_uint_eq(q.sparse.n, n_out);
 		for (size_t o = 0; o < n_out; o++)

@@ -170,7 +170,8 @@ static void unequal_frequencies(struct hasvq *q, struct buf *p)
 		enum hvqz_ret ret;
 
 		*at ^= 1;
-		ret = hasvq_get(&other, &slab, p->p, p->len, &err);
+		ret = hasvq_get(&other, &slab, p->p, p->len,
+				&decode_generic, &err);
 		hasvq_free(&other);
 		if (ret == HVQZ_DAMAGED && strstr(err.msg, "do not sum"))
 			break;
@@ -217,7 +218,8 @@ START_TEST(bad_payloads_are_refused)
 	ck_assert_int_eq(codec_hasvq.encode(&env, &s.slab, &set, NULL, s.raw,
 					    &out, &stats, &declined, &err),
 			 HVQZ_OK);
-	ck_assert_int_eq(hasvq_get(&q, &s.slab, out.p, out.len, &err),
+	ck_assert_int_eq(hasvq_get(&q, &s.slab, out.p, out.len,
+					   &decode_generic, &err),
 			 HVQZ_OK);
 	/* What put needs and get does not make: the codes and the grid. */
 	if (q.compact) {

@@ -192,6 +192,77 @@ START_TEST(a_certain_symbol_changes_nothing)
 }
 END_TEST
 
+/* Symbols of 16 bits: the plain law against every table, also when damaged. */
+START_TEST(wide_streams_come_back)
+{
+	static const uint32_t most[] = {1, 2, 300, 2048, 16384};
+	const struct decode_kernels *kern = kernels_at(_i);
+	struct rng rng = {11};
+
+	for (unsigned i = 0; kern && i < 3 * 5; i++) {
+		uint32_t n_sym = most[i / 3], *counts;
+		unsigned bits = i % 3 || n_sym > 4096 ? 15 : 12;
+		size_t n = i % 3 == 1 ? MOST : 65536 + i;
+		uint16_t *sym = malloc(n * 2), *back = malloc(n * 2);
+		struct rans_table enc = {0}, dec = {0};
+		struct buf out = {0};
+		struct cursor c;
+		uint8_t *copy;
+		bool valid;
+
+		counts = malloc(n_sym * sizeof(*counts));
+		for (uint32_t s = 0; s < n_sym; s++)
+			counts[s] = 1 + (uint32_t)rng_below(&rng, 1 + 9 * s);
+		for (size_t k = 0; k < n; k++)
+			sym[k] = (uint16_t)rng_below(&rng, n_sym);
+		ck_assert_int_eq(rans_table_from_counts(&enc, counts, n_sym,
+							bits, &err), HVQZ_OK);
+		ck_assert_int_eq(rans_encode(&enc, sym, n, &out, &err),
+				 HVQZ_OK);
+		ck_assert_int_eq(rans_table_from_freqs(&dec, enc.freq, n_sym,
+						       bits, &valid, &err),
+				 HVQZ_OK);
+		ck_assert(valid);
+		copy = malloc(out.len);
+		memcpy(copy, out.p, out.len);
+		c = (struct cursor){copy, copy + out.len};
+		ck_assert(rans_decode(&dec, kern, &c, back, n));
+		ck_assert_mem_eq(back, sym, n * 2);
+		for (unsigned turn = 0; turn < 8; turn++) {
+			struct rans_table *t = &dec;
+			uint32_t a[DECODE_LANES], b[DECODE_LANES];
+			uint16_t *other = malloc(n * 2);
+			const uint8_t *end = copy + out.len, *p, *q;
+			size_t done;
+
+			copy[rng_below(&rng, out.len)] ^= 64;
+			for (unsigned l = 0; l < DECODE_LANES; l++)
+				a[l] = b[l] = (uint32_t)rng_u64(&rng) |
+					      RANS_LOW;
+			p = q = end - out.len % 7 - (out.len > 9000 ? 9000 : 0);
+			done = decode_generic.wide_rounds(a, &p, end, t->slot,
+							  t->span, bits, back,
+							  n / 32);
+			ck_assert_uint_eq(kern->wide_rounds(b, &q, end, t->slot,
+							    t->span, bits,
+							    other, n / 32),
+					  done);
+			ck_assert_ptr_eq(p, q);
+			ck_assert_mem_eq(a, b, sizeof(a));
+			ck_assert_mem_eq(back, other, done * 64);
+			free(other);
+		}
+		free(copy);
+		free(counts);
+		free(sym);
+		free(back);
+		buf_free(&out);
+		rans_table_free(&enc);
+		rans_table_free(&dec);
+	}
+}
+END_TEST
+
 /* ---- numbers ---- */
 
 START_TEST(fields_are_those_of_a_bit_reader)
@@ -397,6 +468,7 @@ int main(void)
 	tcase_add_loop_test(t, streams_come_back, 0, 3);
 	tcase_add_loop_test(t, damaged_streams_agree, 0, 3);
 	tcase_add_loop_test(t, a_certain_symbol_changes_nothing, 0, 3);
+	tcase_add_loop_test(t, wide_streams_come_back, 0, 3);
 	tcase_add_loop_test(t, fields_are_those_of_a_bit_reader, 0, 3);
 	tcase_add_loop_test(t, numbers_are_put_together, 0, 3);
 	tcase_add_loop_test(t, points_follow_the_trellis, 0, 3);

@@ -2,6 +2,8 @@
  * check_decode_slabs.c - whole payloads through every table of kernels: the
  * same bytes, and the same payloads refused.
  */
+#include "codec/hasvq.h"
+#include "codec/weights.h"
 #include "kernels/blas.h"
 #include "tests/trellis_case.h"
 
@@ -159,6 +161,72 @@ START_TEST(lossless_slabs_decode_alike)
 }
 END_TEST
 
+/* The slab of a codebook's payload, weight by weight. */
+static void restore_plainly(const struct sample *s, const struct buf *out,
+			    uint8_t *raw)
+{
+	size_t elem = s->slab.raw_len / sample_elems(s);
+	struct hasvq q;
+	float w;
+
+	ck_assert_int_eq(hasvq_get(&q, &s->slab, out->p, out->len,
+				   &decode_generic, &err), HVQZ_OK);
+	for (size_t i = 0; i < q.n_rows; i++)
+		for (size_t j = 0; j < q.n_cols; j++) {
+			uint16_t no = q.idx[i * q.row_blocks + j / q.b];
+
+			w = q.cent[(size_t)(no >> 1) * q.b + j % q.b];
+			w *= no & 1 ? -q.scale[i] : q.scale[i];
+			weights_narrow(s->slab.dtype, &w, 1,
+				       raw + (i * q.n_cols + j) * elem);
+		}
+	for (uint32_t o = 0; o < q.sparse.n; o++) {
+		w = f32_from_half(q.sparse.kind, q.sparse.half[o]);
+		weights_narrow(s->slab.dtype, &w, 1,
+			       raw + q.sparse.pos[o] * elem);
+	}
+	hasvq_free(&q);
+}
+
+START_TEST(codebooks_decode_alike)
+{
+	static const enum dtype dtypes[] = {DTYPE_F16, DTYPE_BF16, DTYPE_F32};
+	static const uint32_t shape[][2] = {
+		{70, 1024}, {300, 311}, {7, 99}, {3, 5},
+	};
+	struct rng rng = {(uint64_t)_i + 1};
+
+	for (unsigned v = 0; v < 24; v++) {
+		struct sample s = wild_sample(dtypes[v % 3], shape[_i][0],
+					      shape[_i][1], &rng);
+		struct codec_settings set = {
+			.codec = CODEC_HASVQ, .effort = 1, .faithful = v / 12,
+			.centroids = v % 2 ? 64 : 300,
+			.block = 1u << v / 3 % 4,
+			.outliers = v % 5 ? 0.03 : 0,
+		};
+		struct codec_stats stats = {0};
+		struct buf out = {0};
+		uint8_t *want = malloc(s.slab.raw_len);
+		bool declined = false;
+
+		ck_assert_int_eq(codec_hasvq.encode(&plain_env, &s.slab, &set,
+						    NULL, s.raw, &out, &stats,
+						    &declined, &err), HVQZ_OK);
+		ck_assert(!declined);
+		restore_plainly(&s, &out, want);
+		ck_assert_int_eq(decode(&s, &codec_hasvq, &kernels_generic,
+					out.p, out.len), HVQZ_OK);
+		ck_assert_mem_eq(s.back, want, s.slab.raw_len);
+		expect_alike(&s, &codec_hasvq, out.p, out.len);
+		expect_refused_alike(&s, &codec_hasvq, &out, &rng, 20);
+		free(want);
+		buf_free(&out);
+		free_sample(&s);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("decoding kernels, slabs");
@@ -169,6 +237,7 @@ int main(void)
 	blas_init();
 	tcase_add_loop_test(t, trellises_decode_alike, 0, 10);
 	tcase_add_loop_test(t, lossless_slabs_decode_alike, 0, 3);
+	tcase_add_loop_test(t, codebooks_decode_alike, 0, 4);
 	tcase_set_timeout(t, 300);
 	suite_add_tcase(s, t);
 	srunner_run_all(sr, CK_NORMAL);

@@ -7,6 +7,7 @@
 #include "codec/weights.h"
 #include "entropy/bits.h"
 #include "entropy/intcode.h"
+#include "kernels/kernels.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -133,6 +134,7 @@ static enum hvqz_ret get_plain(struct hasvq *q, struct cursor *c,
 }
 
 static enum hvqz_ret get_compact(struct hasvq *q, struct cursor *c,
+				 const struct decode_kernels *kern,
 				 struct hvqz_err *err)
 {
 	size_t n_cent = (size_t)q->k * q->b;
@@ -143,7 +145,7 @@ static enum hvqz_ret get_compact(struct hasvq *q, struct cursor *c,
 
 	if (!v)
 		return hvqz_nomem(err, n * sizeof(*v), "coded numbers");
-	TRY_OUT(intcode_get(c, v, q->n_rows, "row scales", err));
+	TRY_OUT(intcode_get_by(c, kern, v, q->n_rows, "row scales", err));
 	for (size_t i = 0; i < q->n_rows; i++) {
 		code += unzigzag(v[i]);
 		if (code < 0 || code >= SCALE_CODES) {
@@ -153,6 +155,7 @@ static enum hvqz_ret get_compact(struct hasvq *q, struct cursor *c,
 					SCALE_CODES - 1);
 			goto out;
 		}
+		q->code[i] = (uint16_t)code;
 		q->scale[i] = scale_value((unsigned)code);
 	}
 	if (!cur_f32(c, &q->step) || !isfinite(q->step) || !(q->step > 0)) {
@@ -160,7 +163,7 @@ static enum hvqz_ret get_compact(struct hasvq *q, struct cursor *c,
 			  "> 0");
 		goto out;
 	}
-	TRY_OUT(intcode_get(c, v, n_cent, "codebook", err));
+	TRY_OUT(intcode_get_by(c, kern, v, n_cent, "codebook", err));
 	for (size_t i = 0; i < n_cent; i++) {
 		q->cent[i] = q->step * (float)unzigzag(v[i]);
 		if (!isfinite(q->cent[i])) {
@@ -168,8 +171,8 @@ static enum hvqz_ret get_compact(struct hasvq *q, struct cursor *c,
 			goto out;
 		}
 	}
-	ret = hasvq_index_get(c, q->k, q->idx, q->n_rows * q->row_blocks,
-			      err);
+	ret = hasvq_index_get(c, kern, q->k, q->idx,
+			      q->n_rows * q->row_blocks, err);
 out:
 	free(v);
 	return ret;
@@ -177,6 +180,7 @@ out:
 
 enum hvqz_ret hasvq_get(struct hasvq *q, const struct slab *slab,
 			const uint8_t *payload, size_t len,
+			const struct decode_kernels *kern,
 			struct hvqz_err *err)
 {
 	struct cursor c = {payload, payload + len};
@@ -223,7 +227,9 @@ enum hvqz_ret hasvq_get(struct hasvq *q, const struct slab *slab,
 		return hvqz_nomem(err, n_blocks * 2, "a k-means body");
 	TRY(sparse_alloc(&q->sparse, n_out, err));
 	q->sparse.kind = (enum half_kind)kind;
-	TRY(q->compact ? get_compact(q, &c, err) : get_plain(q, &c, err));
+	q->sparse.kern = kern;
+	TRY(q->compact ? get_compact(q, &c, kern, err)
+		       : get_plain(q, &c, err));
 	TRY(sparse_get(&q->sparse, q->compact, q->scale, q->n_cols, n_elems,
 		       &c, err));
 	if (cur_left(&c))
@@ -233,57 +239,17 @@ enum hvqz_ret hasvq_get(struct hasvq *q, const struct slab *slab,
 	return HVQZ_OK;
 }
 
-void hasvq_row(const struct hasvq *q, size_t i, float *w)
-{
-	const uint16_t *idx = q->idx + i * q->row_blocks;
-	float s = q->scale[i];
-
-	for (size_t j = 0; j < q->row_blocks; j++) {
-		const float *c = q->cent + (size_t)(idx[j] >> 1) * q->b;
-		float signed_s = idx[j] & 1 ? -s : s;
-
-		for (unsigned d = 0; d < q->b; d++)
-			*w++ = signed_s * c[d];
-	}
-}
-
-void hasvq_reconstruct(const struct hasvq *q, enum dtype dtype, float *row,
-		       uint8_t *raw)
-{
-	size_t row_len = q->n_cols * (dtype_bits(dtype) / 8);
-	uint32_t o = 0;
-
-	for (size_t i = 0; i < q->n_rows; i++) {
-		uint64_t first = (uint64_t)i * q->n_cols;
-
-		hasvq_row(q, i, row);
-		for (; o < q->sparse.n &&
-		       q->sparse.pos[o] < first + q->n_cols; o++)
-			row[q->sparse.pos[o] - first] = f32_from_half(
-				q->sparse.kind, q->sparse.half[o]);
-		weights_narrow(dtype, row, q->n_cols, raw + i * row_len);
-	}
-}
-
 static enum hvqz_ret decode(const struct codec_env *env,
 			    const struct slab *slab, const uint8_t *payload,
 			    size_t len, uint8_t *raw, struct hvqz_err *err)
 {
 	struct hasvq q;
-	float *row = NULL;
 	enum hvqz_ret ret;
 
-	(void)env;
-	TRY_OUT(hasvq_get(&q, slab, payload, len, err));
-	row = malloc(q.row_blocks * q.b * sizeof(*row));
-	if (!row) {
-		ret = hvqz_nomem(err, q.row_blocks * q.b * sizeof(*row),
-				 "a row");
-		goto out;
-	}
-	hasvq_reconstruct(&q, slab->dtype, row, raw);
-out:
-	free(row);
+	ret = hasvq_get(&q, slab, payload, len, env->kern->decode, err);
+	if (ret == HVQZ_OK)
+		ret = hasvq_reconstruct(&q, slab->dtype, env->kern->decode,
+					raw, err);
 	hasvq_free(&q);
 	return ret;
 }
@@ -292,9 +258,15 @@ static uint64_t decode_memory(const struct slab *slab)
 {
 	uint64_t n = slab->n_rows * slab->n_cols;
 
-	/* Indices and outliers at their most, a row, tables. */
-	return n * 2 + n / 2 * 12 + slab->n_cols * 4 + slab->n_rows * 10 +
-	       ((uint64_t)1 << 20);
+	/*
+	 * Indices (b = 1), half of all as outliers with their numbers' classes,
+	 * a row, what rows have, and for the most centroids: themselves, their
+	 * numbers or the weights made of them, and the rANS tables.
+	 */
+	return n * 2 + (n + 1) / 2 * 11 + (slab->n_cols + 8) * 4 +
+	       slab->n_rows * (uint64_t)10 +
+	       HVQZ_MAX_CENTROIDS * (uint64_t)(8 * 4 * 2 + 16) +
+	       ((uint64_t)128 << 10);
 }
 
 const struct codec codec_hasvq = {

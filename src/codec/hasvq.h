@@ -51,17 +51,16 @@ enum hvqz_ret hasvq_put(const struct hasvq *q, const uint32_t *counts,
 /* Parse and check a payload into *q (freed by the caller, also on error). */
 enum hvqz_ret hasvq_get(struct hasvq *q, const struct slab *slab,
 			const uint8_t *payload, size_t len,
+			const struct decode_kernels *kern,
 			struct hvqz_err *err);
 
-/* Row i of the reconstruction without outliers: row_blocks × b numbers. */
-void hasvq_row(const struct hasvq *q, size_t i, float *w);
-
 /*
- * The whole slab's reconstruction, outliers in place, to raw. row: scratch of
- * row_blocks × b numbers.
+ * The whole slab's reconstruction, outliers in place, to raw
+ * (hasvq_reconstruct.c). HVQZ_NOMEM.
  */
-void hasvq_reconstruct(const struct hasvq *q, enum dtype dtype, float *row,
-		       uint8_t *raw);
+enum hvqz_ret hasvq_reconstruct(const struct hasvq *q, enum dtype dtype,
+				const struct decode_kernels *kern,
+				uint8_t *raw, struct hvqz_err *err);
 
 /* The encoder (hasvq_encode.c); see struct codec. */
 enum hvqz_ret hasvq_encode(const struct codec_env *env,

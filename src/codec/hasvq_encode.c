@@ -14,6 +14,7 @@
 #include "codec/hasvq_encoder.h"
 
 #include "codec/weights.h"
+#include "kernels/kernels.h"
 #include "sense/decouple.h"
 
 #include <assert.h>
@@ -190,18 +191,16 @@ static enum hvqz_ret measure(const struct encoder *e,
 			     struct codec_stats *stats, struct hvqz_err *err)
 {
 	uint8_t *made = malloc(e->slab->raw_len);
-	float *row = malloc(e->padded * sizeof(*row));
-	enum hvqz_ret ret = HVQZ_OK;
+	enum hvqz_ret ret;
 
-	if (!made || !row) {
-		ret = hvqz_nomem(err, e->slab->raw_len, "a reconstruction");
-	} else {
-		hasvq_reconstruct(&e->q, e->slab->dtype, row, made);
+	if (!made)
+		return hvqz_nomem(err, e->slab->raw_len, "a reconstruction");
+	ret = hasvq_reconstruct(&e->q, e->slab->dtype, e->env->kern->decode,
+				made, err);
+	if (ret == HVQZ_OK)
 		weights_error(e->env->kern, e->slab->dtype, e->raw, made,
 			      e->n_elems, &stats->noise, &stats->signal);
-	}
 	free(made);
-	free(row);
 	return ret;
 }
 

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TOTAL ((uint32_t)1 << HASVQ_INDEX_BITS)
 
@@ -80,26 +81,47 @@ enum hvqz_ret hasvq_index_put(const uint32_t *counts, uint32_t k,
 	return ret;
 }
 
+/*
+ * The bits b at its places 0, 16, 32 and 48, for the four lowest of b: the
+ * products of the multiplication do not meet.
+ */
+static uint64_t spread4(unsigned b)
+{
+	return (b & 15) * 0x0000200040008001u & 0x0001000100010001u;
+}
+
 /* Each index gets its sign from the bits that follow. */
 static enum hvqz_ret get_signs(struct cursor *c, uint16_t *idx, size_t n,
 			       struct hvqz_err *err)
 {
 	const uint8_t *p = cur_take(c, ((uint64_t)n + 7) / 8);
-	struct bit_reader signs = {.p = p, .end = c->p};
+	size_t i = 0;
 
 	if (!p)
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "the indices' signs are cut");
-	for (size_t i = 0; i < n; i++)
-		idx[i] = hasvq_index(idx[i], bits_get(&signs, 1));
-	if (!bits_end(&signs))
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	/* As hasvq_index(), four in a word; none has its highest bit set. */
+	for (; i + 8 <= n; i += 8) {
+		uint64_t four[2];
+
+		memcpy(four, idx + i, sizeof(four));
+		four[0] = four[0] << 1 | spread4(p[i / 8]);
+		four[1] = four[1] << 1 | spread4(p[i / 8] >> 4);
+		memcpy(idx + i, four, sizeof(four));
+	}
+#endif
+	for (; i < n; i++)
+		idx[i] = hasvq_index(idx[i], p[i / 8] >> i % 8 & 1);
+	if (n % 8 && p[n / 8] >> n % 8)
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "nonzero padding behind the indices' signs");
 	return HVQZ_OK;
 }
 
-enum hvqz_ret hasvq_index_get(struct cursor *c, uint32_t k, uint16_t *idx,
-			      size_t n, struct hvqz_err *err)
+enum hvqz_ret hasvq_index_get(struct cursor *c,
+			      const struct decode_kernels *kern, uint32_t k,
+			      uint16_t *idx, size_t n, struct hvqz_err *err)
 {
 	struct rans_table table = {0};
 	uint32_t levels, at = 0, last = TOTAL + 1;
@@ -133,7 +155,7 @@ enum hvqz_ret hasvq_index_get(struct cursor *c, uint32_t k, uint16_t *idx,
 		ret = hvqz_fail(err, HVQZ_DAMAGED,
 				"the index frequencies do not sum to %" PRIu32,
 				TOTAL);
-	else if (!rans_decode(&table, c, idx, n))
+	else if (!rans_decode(&table, kern, c, idx, n))
 		ret = hvqz_fail(err, HVQZ_DAMAGED,
 				"the indices' rANS stream is broken");
 	else

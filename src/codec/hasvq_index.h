@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/bytes.h"
+#include "kernels/decode.h"
 
 enum { HASVQ_INDEX_BITS = 15 };	/* of the frequency table */
 
@@ -32,7 +33,8 @@ static inline uint16_t hasvq_index(uint32_t k, bool negative)
 enum hvqz_ret hasvq_index_put(const uint32_t *counts, uint32_t k,
 			      const uint16_t *idx, size_t n, struct buf *out,
 			      struct hvqz_err *err);
-enum hvqz_ret hasvq_index_get(struct cursor *c, uint32_t k, uint16_t *idx,
-			      size_t n, struct hvqz_err *err);
+enum hvqz_ret hasvq_index_get(struct cursor *c,
+			      const struct decode_kernels *kern, uint32_t k,
+			      uint16_t *idx, size_t n, struct hvqz_err *err);
 
 #endif

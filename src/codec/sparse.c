@@ -4,6 +4,7 @@
 #include "codec/weights.h"
 #include "entropy/bits.h"
 #include "entropy/intcode.h"
+#include "kernels/decode.h"
 
 #include <float.h>
 #include <inttypes.h>
@@ -188,9 +189,10 @@ static enum hvqz_ret get_compact(struct sparse *s, const float *scale,
 				 struct cursor *c, struct hvqz_err *err)
 {
 	uint32_t *v = malloc((s->n + (size_t)1) * sizeof(*v));
-	struct bit_reader bits;
+	const struct decode_kernels *kern = s->kern ? s->kern : &decode_generic;
 	const uint8_t *signs;
-	uint64_t next = 0;
+	uint64_t next = 0, row_end = 0;
+	int32_t base = 0;
 	float typical;
 	enum hvqz_ret ret;
 
@@ -202,7 +204,7 @@ static enum hvqz_ret get_compact(struct sparse *s, const float *scale,
 				"number >= 0");
 		goto out;
 	}
-	TRY_OUT(intcode_get(c, v, s->n, "outlier gaps", err));
+	TRY_OUT(intcode_get_by(c, kern, v, s->n, "outlier gaps", err));
 	for (uint32_t i = 0; i < s->n; i++) {
 		next += v[i];
 		if (next >= n_elems) {
@@ -211,31 +213,37 @@ static enum hvqz_ret get_compact(struct sparse *s, const float *scale,
 		}
 		s->pos[i] = (uint32_t)next++;
 	}
-	TRY_OUT(intcode_get(c, v, s->n, "outlier values", err));
+	TRY_OUT(intcode_get_by(c, kern, v, s->n, "outlier values", err));
 	signs = cur_take(c, (s->n + (uint64_t)7) / 8);
 	if (!signs) {
 		ret = hvqz_fail(err, HVQZ_DAMAGED,
 				"the outliers' signs are cut");
 		goto out;
 	}
-	bits = (struct bit_reader){.p = signs, .end = c->p};
 	for (uint32_t i = 0; i < s->n; i++) {
-		int64_t mag = (int64_t)unzigzag(v[i]) +
-			      row_base(s->kind, typical,
-				       row_scale(scale, s->pos[i] / n_cols));
+		uint32_t sign = signs[i / 8] >> i % 8 & 1;
+		int64_t mag;
 
+		/* Positions rise: a row is asked for once. */
+		if (s->pos[i] >= row_end) {
+			uint64_t row = s->pos[i] / n_cols;
+
+			row_end = (row + 1) * n_cols;
+			base = row_base(s->kind, typical,
+					row_scale(scale, row));
+		}
+		mag = (int64_t)unzigzag(v[i]) + base;
 		if (mag < 0 || mag > 0x7fff ||
 		    !is_finite(s->kind, (uint32_t)mag)) {
 			ret = bad_value(i, err);
 			goto out;
 		}
-		s->half[i] = (uint16_t)((uint32_t)mag |
-					bits_get(&bits, 1) << 15);
+		s->half[i] = (uint16_t)((uint32_t)mag | sign << 15);
 	}
-	ret = bits_end(&bits) ? HVQZ_OK
-			      : hvqz_fail(err, HVQZ_DAMAGED,
-					  "nonzero padding behind the "
-					  "outliers' signs");
+	ret = s->n % 8 && signs[s->n / 8] >> s->n % 8
+		      ? hvqz_fail(err, HVQZ_DAMAGED,
+				  "nonzero padding behind the outliers' signs")
+		      : HVQZ_OK;
 out:
 	free(v);
 	return ret;

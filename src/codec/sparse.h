@@ -43,6 +43,7 @@ struct sparse {
 	uint32_t n;
 	uint32_t *pos;		/* [n], increasing, row-major in the slab */
 	uint16_t *half;		/* [n] */
+	const struct decode_kernels *kern;	/* to read with; NULL: generic */
 };
 
 /* Allocate for n outliers; sparse_free() releases. */

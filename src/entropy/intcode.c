@@ -2,12 +2,13 @@
 #include "entropy/intcode.h"
 
 #include "entropy/bits.h"
+#include "entropy/lanes.h"
 #include "entropy/rans.h"
 
 #include <stdlib.h>
 
 enum {
-	TABLE_BITS = 12,
+	TABLE_BITS = LANES_BITS,
 	N_CLASSES = 4 * 30 + 4,
 	CLASSES = 255,		/* the way byte that is not a Rice parameter */
 	MAX_RICE = 30,
@@ -161,16 +162,59 @@ static enum hvqz_ret get_rice(struct cursor *c, unsigned r, uint32_t *v,
 	return HVQZ_OK;
 }
 
-static enum hvqz_ret get_classes(struct cursor *c, uint32_t *v, size_t n,
-				 const char *what, struct hvqz_err *err)
+/* What follows a class: its smallest number, and so many raw bits. */
+struct class_raw {
+	uint32_t base;
+	uint8_t extra;
+};
+
+/*
+ * Numbers of the classes sym[n] and n_bits raw bits in the `len` bytes at raw,
+ * len being just enough. Where eight bytes are left, a number's bits are in one
+ * load of them, wherever they start.
+ */
+static bool join_classes(const uint8_t *sym, size_t n, const uint8_t *raw,
+			 size_t len, uint64_t n_bits, uint32_t top,
+			 uint32_t *v)
 {
-	uint16_t freq[N_CLASSES], *sym = NULL;
-	struct rans_table table = {0};
+	struct class_raw of[N_CLASSES];
+	uint64_t at = 0;
+	size_t i = 0;
+
+	for (unsigned cl = 0; cl <= top; cl++)
+		of[cl] = (struct class_raw){class_base(cl),
+					    (uint8_t)class_extra(cl)};
+	for (; i < n && (at >> 3) + 8 <= len; i++) {
+		const struct class_raw *r = &of[sym[i]];
+		uint64_t w = get_le64(raw + (at >> 3)) >> (at & 7);
+
+		v[i] = r->base + (uint32_t)(w & (((uint64_t)1 << r->extra) - 1));
+		at += r->extra;
+	}
+	for (; i < n; i++) {
+		const struct class_raw *r = &of[sym[i]];
+		uint32_t rest = 0;
+
+		for (unsigned k = 0; k < r->extra; k++, at++)
+			rest |= (uint32_t)(raw[at >> 3] >> (at & 7) & 1) << k;
+		v[i] = r->base + rest;
+	}
+	return !(n_bits & 7) || !(raw[len - 1] >> (n_bits & 7));
+}
+
+static enum hvqz_ret get_classes(struct cursor *c,
+				 const struct decode_kernels *kern,
+				 uint32_t *v, size_t n, const char *what,
+				 struct hvqz_err *err)
+{
+	uint32_t slots[LANES_SLOTS];
+	uint16_t freq[N_CLASSES];
+	uint8_t *sym = NULL;
+	struct lanes_dec lanes;
 	struct bit_reader bits;
 	const uint8_t *raw;
-	uint64_t n_bits = 0;
+	uint64_t n_bits = 0, sum = 0;
 	uint32_t top;
-	bool valid;
 	enum hvqz_ret ret;
 
 	if (!varint_get(c, &top) || top >= N_CLASSES)
@@ -180,21 +224,21 @@ static enum hvqz_ret get_classes(struct cursor *c, uint32_t *v, size_t n,
 		uint32_t f = bits_get_gamma(&bits);
 
 		freq[s] = (uint16_t)(f <= 1 << TABLE_BITS ? f : 0xffff);
+		sum += freq[s];
 	}
 	if (!bits_end(&bits) || !freq[top])
 		return bad(what, "a frequency table that is cut, padded with "
 			   "ones, or too long", err);
 	c->p = bits.p;
-	TRY(rans_table_from_freqs(&table, freq, top + 1, TABLE_BITS, &valid,
-				  err));
-	if (!valid)
+	if (sum != 1 << TABLE_BITS)
 		return bad(what, "frequencies that do not sum to 4096", err);
+	lanes_fill_slots(freq, top + 1, slots);
 	sym = malloc(n * sizeof(*sym));
-	if (!sym) {
-		ret = hvqz_nomem(err, n * sizeof(*sym), what);
-		goto out;
-	}
-	if (!rans_decode(&table, c, sym, n)) {
+	if (!sym)
+		return hvqz_nomem(err, n * sizeof(*sym), what);
+	if (!lanes_begin(&lanes, c, n) ||
+	    !lanes_take(&lanes, kern, slots, NULL, sym, n) ||
+	    !lanes_end(&lanes)) {
 		ret = bad(what, "a broken rANS stream", err);
 		goto out;
 	}
@@ -205,20 +249,17 @@ static enum hvqz_ret get_classes(struct cursor *c, uint32_t *v, size_t n,
 		ret = bad(what, "fewer raw bits than its numbers have", err);
 		goto out;
 	}
-	bits = (struct bit_reader){.p = raw, .end = c->p};
-	for (size_t i = 0; i < n; i++)
-		v[i] = class_base(sym[i]) + bits_get(&bits,
-						     class_extra(sym[i]));
-	ret = bits_end(&bits) ? HVQZ_OK
-			      : bad(what, "nonzero padding", err);
+	ret = join_classes(sym, n, raw, (n_bits + 7) / 8, n_bits, top, v)
+		      ? HVQZ_OK
+		      : bad(what, "nonzero padding", err);
 out:
-	rans_table_free(&table);
 	free(sym);
 	return ret;
 }
 
-enum hvqz_ret intcode_get(struct cursor *c, uint32_t *v, size_t n,
-			  const char *what, struct hvqz_err *err)
+enum hvqz_ret intcode_get_by(struct cursor *c,
+			     const struct decode_kernels *kern, uint32_t *v,
+			     size_t n, const char *what, struct hvqz_err *err)
 {
 	uint8_t way;
 
@@ -226,6 +267,12 @@ enum hvqz_ret intcode_get(struct cursor *c, uint32_t *v, size_t n,
 		return HVQZ_OK;
 	if (!cur_u8(c, &way) || (way != CLASSES && way > MAX_RICE))
 		return bad(what, "neither classes nor a Rice parameter", err);
-	return way == CLASSES ? get_classes(c, v, n, what, err)
+	return way == CLASSES ? get_classes(c, kern, v, n, what, err)
 			      : get_rice(c, way, v, n, what, err);
+}
+
+enum hvqz_ret intcode_get(struct cursor *c, uint32_t *v, size_t n,
+			  const char *what, struct hvqz_err *err)
+{
+	return intcode_get_by(c, &decode_generic, v, n, what, err);
 }

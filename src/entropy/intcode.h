@@ -24,6 +24,7 @@
 
 #include "base/buf.h"
 #include "base/bytes.h"
+#include "kernels/decode.h"
 
 /* Append the n numbers. */
 enum hvqz_ret intcode_put(const uint32_t *v, size_t n, struct buf *out,
@@ -35,6 +36,10 @@ enum hvqz_ret intcode_put(const uint32_t *v, size_t n, struct buf *out,
  */
 enum hvqz_ret intcode_get(struct cursor *c, uint32_t *v, size_t n,
 			  const char *what, struct hvqz_err *err);
+/* The same with these kernels. */
+enum hvqz_ret intcode_get_by(struct cursor *c,
+			     const struct decode_kernels *kern, uint32_t *v,
+			     size_t n, const char *what, struct hvqz_err *err);
 
 /* Signed numbers as unsigned ones: 0, -1, 1, -2, … */
 static inline uint32_t zigzag(int32_t v)

@@ -11,6 +11,7 @@ void rans_table_free(struct rans_table *t)
 	free(t->freq);
 	free(t->cum);
 	free(t->slot);
+	free(t->span);
 	*t = (struct rans_table){0};
 }
 
@@ -23,11 +24,13 @@ static enum hvqz_ret table_alloc(struct rans_table *t, uint32_t n,
 	*t = (struct rans_table){.bits = bits, .n = n};
 	t->freq = calloc(n, sizeof(*t->freq));
 	t->cum = calloc(n, sizeof(*t->cum));
-	if (slots)
-		t->slot = malloc(n_slots * sizeof(*t->slot));
-	if (!t->freq || !t->cum || (slots && !t->slot)) {
+	if (slots) {
+		t->slot = malloc((n_slots + 1) * sizeof(*t->slot));
+		t->span = malloc(n * sizeof(*t->span));
+	}
+	if (!t->freq || !t->cum || (slots && (!t->slot || !t->span))) {
 		rans_table_free(t);
-		return hvqz_nomem(err, n_slots * 2 + n * 4, "a rANS table");
+		return hvqz_nomem(err, n_slots * 2 + n * 8, "a rANS table");
 	}
 	return HVQZ_OK;
 }
@@ -115,9 +118,12 @@ enum hvqz_ret rans_table_from_freqs(struct rans_table *t,
 	TRY(table_alloc(t, n, bits, true, err));
 	memcpy(t->freq, freq, n * sizeof(*freq));
 	accumulate(t);
-	for (uint32_t s = 0; s < n; s++)
+	for (uint32_t s = 0; s < n; s++) {
+		t->span[s] = t->freq[s] | (uint32_t)t->cum[s] << 16;
 		for (uint32_t i = 0; i < t->freq[s]; i++)
 			t->slot[t->cum[s] + i] = (uint16_t)s;
+	}
+	t->slot[sum] = 0;
 	return HVQZ_OK;
 }
 
@@ -190,17 +196,22 @@ enum hvqz_ret rans_encode(const struct rans_table *t, const uint16_t *sym,
 	return ret;
 }
 
-bool rans_decode(const struct rans_table *t, struct cursor *c, uint16_t *sym,
-		 size_t n)
+bool rans_decode(const struct rans_table *t, const struct decode_kernels *kern,
+		 struct cursor *c, uint16_t *sym, size_t n)
 {
 	unsigned lanes = rans_lanes(n);
 	uint32_t state[RANS_MAX_LANES];
 	uint32_t mask = ((uint32_t)1 << t->bits) - 1;
 	const uint8_t *word, *end;
+	size_t i = 0;
 
 	if (!rans_get_frame(c, lanes, state, &word, &end))
 		return false;
-	for (size_t i = 0; i < n; i++) {
+	if (lanes == RANS_MAX_LANES)
+		i = lanes * kern->wide_rounds(state, &word, end, t->slot,
+					      t->span, t->bits, sym,
+					      n / lanes);
+	for (; i < n; i++) {
 		uint32_t *x = &state[i % lanes], slot = *x & mask;
 		uint16_t s = t->slot[slot];
 

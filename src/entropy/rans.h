@@ -22,6 +22,7 @@
 
 #include "base/buf.h"
 #include "base/bytes.h"
+#include "kernels/decode.h"
 
 #include <stdbool.h>
 
@@ -38,7 +39,12 @@ struct rans_table {
 	uint32_t n;		/* symbols */
 	uint16_t *freq;		/* [n], owned */
 	uint16_t *cum;		/* [n]: sum of the earlier ones, owned */
-	uint16_t *slot;		/* [2^bits]: symbol of a slot, or NULL; owned */
+	/*
+	 * The decoder's, else NULL, as kernels/decode.h has them: [2^bits + 1],
+	 * the symbol of a slot; [n], freq | cum << 16. Owned.
+	 */
+	uint16_t *slot;
+	uint32_t *span;
 };
 
 /*
@@ -119,8 +125,10 @@ bool rans_at_end(const uint32_t *state, unsigned lanes, const uint8_t *word,
 enum hvqz_ret rans_encode(const struct rans_table *t, const uint16_t *sym,
 			  size_t n, struct buf *out, struct hvqz_err *err);
 
-/* Read n symbols; false when the stream is not exactly such. */
-bool rans_decode(const struct rans_table *t, struct cursor *c, uint16_t *sym,
-		 size_t n);
+/*
+ * Read n symbols with the kernels; false when the stream is not exactly such.
+ */
+bool rans_decode(const struct rans_table *t, const struct decode_kernels *kern,
+		 struct cursor *c, uint16_t *sym, size_t n);
 
 #endif

@@ -48,6 +48,33 @@ static size_t generic_rounds(uint32_t *state, const uint8_t **word,
 	return rounds(state, word, end, slots, NULL, sym, n);
 }
 
+static size_t generic_wide_rounds(uint32_t *state, const uint8_t **word,
+				  const uint8_t *end, const uint16_t *slot,
+				  const uint32_t *span, unsigned bits,
+				  uint16_t *sym, size_t n)
+{
+	uint32_t mask = ((uint32_t)1 << bits) - 1;
+	const uint8_t *p = *word;
+	size_t i = 0;
+
+	for (; i < n && end - p >= 2 * DECODE_LANES; i++) {
+		for (unsigned l = 0; l < DECODE_LANES; l++) {
+			uint32_t x = state[l], y = x & mask, e, more, low;
+
+			sym[l] = slot[y];
+			e = span[sym[l]];
+			x = (e & 0xffff) * (x >> bits) + y - (e >> 16);
+			more = x << 16 | get_le16(p);
+			low = 0u - (x < 1u << 16);
+			state[l] = x ^ ((x ^ more) & low);
+			p += low & 2;
+		}
+		sym += DECODE_LANES;
+	}
+	*word = p;
+	return i;
+}
+
 /* Eight in one load, where they fit. */
 static size_t generic_fields(const uint8_t *p, size_t left, unsigned width,
 			     size_t n, uint32_t *v)
@@ -178,6 +205,7 @@ const struct decode_kernels decode_generic = {
 	.transpose = generic_transpose,
 	.restore = generic_restore,
 	.narrow = generic_narrow,
+	.wide_rounds = generic_wide_rounds,
 };
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -191,7 +219,15 @@ const struct decode_kernels decode_generic = {
 	.transpose = avx2_transpose, .restore = avx2_restore, \
 	.narrow = avx2_narrow
 
-const struct decode_kernels decode_avx2 = {.rounds = avx2_rounds, IN_AVX2};
-const struct decode_kernels decode_avx512 = {.rounds = avx512_rounds, IN_AVX2};
+const struct decode_kernels decode_avx2 = {
+	.rounds = avx2_rounds,
+	.wide_rounds = avx2_wide_rounds,
+	IN_AVX2,
+};
+const struct decode_kernels decode_avx512 = {
+	.rounds = avx512_rounds,
+	.wide_rounds = avx512_wide_rounds,
+	IN_AVX2,
+};
 
 #endif

@@ -67,6 +67,17 @@ struct decode_kernels {
 			float *w);
 	/* 32 weights as weights_narrow() has it, to raw. */
 	void (*narrow)(enum dtype dtype, const float *w, uint8_t *raw);
+
+	/*
+	 * As rounds, for symbols of 16 bits and frequencies that sum to
+	 * 2^bits, bits ≤ 15: y mod 2^bits means the symbol s = slot[y], whose
+	 * frequency and cumulative frequency are span[s], low and high half.
+	 * slot: [2^bits + 1], the last one being read but not used.
+	 */
+	size_t (*wide_rounds)(uint32_t *state, const uint8_t **word,
+			      const uint8_t *end, const uint16_t *slot,
+			      const uint32_t *span, unsigned bits,
+			      uint16_t *sym, size_t n);
 };
 
 /* kernels.h chooses; the last two are only there on x86-64. */

@@ -184,6 +184,105 @@ static AVX512 size_t avx512_rounds(uint32_t *state, const uint8_t **word,
 	return avx512_rounds_of(state, word, end, slots, NULL, sym, n);
 }
 
+/* Eight lanes; their symbols are returned. */
+static inline AVX2 __m256i wide_pop8(__m256i *x, const uint16_t *slot,
+				     const uint32_t *span, __m256i mask,
+				     __m128i bits)
+{
+	const __m256i half = _mm256_set1_epi32(0xffff);
+	__m256i y = _mm256_and_si256(*x, mask), s, e;
+
+	s = _mm256_i32gather_epi32((const int *)(const void *)slot, y, 2);
+	s = _mm256_and_si256(s, half);
+	e = _mm256_i32gather_epi32((const int *)span, s, 4);
+	y = _mm256_sub_epi32(y, _mm256_srli_epi32(e, 16));
+	e = _mm256_and_si256(e, half);
+	e = _mm256_mullo_epi32(e, _mm256_srl_epi32(*x, bits));
+	*x = _mm256_add_epi32(e, y);
+	return s;
+}
+
+static AVX2 size_t avx2_wide_rounds(uint32_t *state, const uint8_t **word,
+				    const uint8_t *end, const uint16_t *slot,
+				    const uint32_t *span, unsigned bits,
+				    uint16_t *sym, size_t n)
+{
+	const __m256i mask = _mm256_set1_epi32((1 << bits) - 1);
+	const __m128i by = _mm_cvtsi32_si128((int)bits);
+	__m256i a = load32(state), b = load32(state + 8);
+	__m256i c = load32(state + 16), d = load32(state + 24);
+	const uint8_t *p = *word;
+	size_t i = 0;
+
+	for (; i < n && end - p >= 2 * DECODE_LANES; i++) {
+		__m256i sa = wide_pop8(&a, slot, span, mask, by);
+		__m256i sb = wide_pop8(&b, slot, span, mask, by);
+		__m256i sc = wide_pop8(&c, slot, span, mask, by);
+		__m256i sd = wide_pop8(&d, slot, span, mask, by);
+
+		p = refill8(&a, p);
+		p = refill8(&b, p);
+		p = refill8(&c, p);
+		p = refill8(&d, p);
+		sa = _mm256_packus_epi32(sa, sb);
+		sc = _mm256_packus_epi32(sc, sd);
+		save32(sym, _mm256_permute4x64_epi64(sa, 0xd8));
+		save32(sym + 16, _mm256_permute4x64_epi64(sc, 0xd8));
+		sym += DECODE_LANES;
+	}
+	save32(state, a);
+	save32(state + 8, b);
+	save32(state + 16, c);
+	save32(state + 24, d);
+	*word = p;
+	return i;
+}
+
+static inline AVX512 __m512i wide_pop16(__m512i *x, const uint16_t *slot,
+					const uint32_t *span, __m512i mask,
+					__m128i bits)
+{
+	const __m512i half = _mm512_set1_epi32(0xffff);
+	__m512i y = _mm512_and_si512(*x, mask), s, e;
+
+	s = _mm512_and_si512(_mm512_i32gather_epi32(y, slot, 2), half);
+	e = _mm512_i32gather_epi32(s, span, 4);
+	y = _mm512_sub_epi32(y, _mm512_srli_epi32(e, 16));
+	e = _mm512_and_si512(e, half);
+	e = _mm512_mullo_epi32(e, _mm512_srl_epi32(*x, bits));
+	*x = _mm512_add_epi32(e, y);
+	return s;
+}
+
+static AVX512 size_t avx512_wide_rounds(uint32_t *state, const uint8_t **word,
+					const uint8_t *end,
+					const uint16_t *slot,
+					const uint32_t *span, unsigned bits,
+					uint16_t *sym, size_t n)
+{
+	const __m512i mask = _mm512_set1_epi32((1 << bits) - 1);
+	const __m128i by = _mm_cvtsi32_si128((int)bits);
+	__m512i a = _mm512_loadu_si512(state);
+	__m512i b = _mm512_loadu_si512(state + 16);
+	const uint8_t *p = *word;
+	size_t i = 0;
+
+	for (; i < n && end - p >= 2 * DECODE_LANES; i++) {
+		__m512i sa = wide_pop16(&a, slot, span, mask, by);
+		__m512i sb = wide_pop16(&b, slot, span, mask, by);
+
+		p = refill16(&a, p);
+		p = refill16(&b, p);
+		save32(sym, _mm512_cvtepi32_epi16(sa));
+		save32(sym + 16, _mm512_cvtepi32_epi16(sb));
+		sym += DECODE_LANES;
+	}
+	_mm512_storeu_si512(state, a);
+	_mm512_storeu_si512(state + 16, b);
+	*word = p;
+	return i;
+}
+
 /* ---- numbers ---- */
 
 /*
