@@ -34,10 +34,12 @@ struct stream {
 	uint8_t sym[MOST], which[MOST];
 	size_t n;
 	struct buf out;
+	unsigned lanes;
 };
 
 /* Three tables: many symbols, a very likely one, one that is certain. */
-static struct stream *make_stream(struct rng *rng, size_t n)
+/* lanes: 0 for as many as a stream of n has. */
+static struct stream *make_stream(struct rng *rng, size_t n, unsigned lanes)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 	struct encode_sym syms[TABLES * SYMBOLS];
@@ -57,6 +59,7 @@ static struct stream *make_stream(struct rng *rng, size_t n)
 				 s->slots + t * LANES_SLOTS);
 	}
 	s->n = n;
+	s->lanes = lanes ? lanes : rans_lanes(n);
 	for (size_t i = 0; i < n; i++) {
 		unsigned t = (unsigned)rng_below(rng, TABLES);
 
@@ -64,8 +67,8 @@ static struct stream *make_stream(struct rng *rng, size_t n)
 		s->sym[i] = (uint8_t)(t == 2 ? 0 : rng_below(rng, SYMBOLS));
 		key[i] = (uint16_t)(t * SYMBOLS + s->sym[i]);
 	}
-	ck_assert_int_eq(lanes_enc_begin(&enc, &encode_generic, syms, n, &err),
-			 HVQZ_OK);
+	ck_assert_int_eq(lanes_enc_begin_in(&enc, s->lanes, &encode_generic,
+					    syms, n, &err), HVQZ_OK);
 	lanes_enc_push(&enc, key, n);
 	ck_assert_int_eq(lanes_enc_put(&enc, &s->out, &err), HVQZ_OK);
 	lanes_enc_free(&enc);
@@ -82,8 +85,8 @@ static size_t take(const struct stream *s, const struct decode_kernels *kern,
 	struct rng rng = {9};
 	size_t done = 0;
 
-	memset(d, 0, sizeof(*d));
-	if (!lanes_begin(d, &c, s->n))
+	*d = (struct lanes_dec){.n_lanes = s->lanes};
+	if (!rans_get_frame(&c, d->n_lanes, d->state, &d->word, &d->end))
 		return 0;
 	while (done < s->n) {
 		size_t n = whole ? 2048 : rng_below(&rng, 500) + 1;
@@ -104,8 +107,10 @@ START_TEST(streams_come_back)
 	uint8_t *sym = malloc(MOST);
 	struct rng rng = {1};
 
-	for (unsigned i = 0; kern && i < 2 * 6; i++) {
-		struct stream *s = make_stream(&rng, sizes[i / 2]);
+	for (unsigned i = 0; kern && i < 2 * 6 * 4; i++) {
+		static const unsigned lanes[] = {0, 8, 16, 2};
+		struct stream *s = make_stream(&rng, sizes[i / 2 % 6],
+					       lanes[i / 12]);
 		uint8_t *copy = malloc(s->out.len);
 		struct lanes_dec d;
 
@@ -128,7 +133,7 @@ START_TEST(damaged_streams_agree)
 	const struct decode_kernels *kern = kernels_at(_i);
 	uint8_t *a = malloc(MOST), *b = malloc(MOST);
 	struct rng rng = {2};
-	struct stream *s = make_stream(&rng, MOST);
+	struct stream *s = make_stream(&rng, MOST, 0);
 
 	for (unsigned i = 0; kern && i < 60; i++) {
 		uint8_t *copy = malloc(s->out.len);
@@ -180,14 +185,14 @@ START_TEST(a_certain_symbol_changes_nothing)
 		for (unsigned l = 0; l < DECODE_LANES; l++)
 			before[l] = state[l] = (uint32_t)rng_u64(&rng) |
 					       RANS_LOW;
-		ck_assert_uint_eq(kern->rounds(state, &word, words + 64, slots,
-					       NULL, sym, 1), 1);
+		ck_assert_uint_eq(kern->rounds(32, state, &word, words + 64,
+					       slots, NULL, sym, 1), 1);
 		ck_assert_ptr_eq(word, words);
 		ck_assert_mem_eq(state, before, sizeof(state));
 		for (unsigned l = 0; l < DECODE_LANES; l++)
 			ck_assert_uint_eq(sym[l], 1);
-		ck_assert_uint_eq(kern->rounds(state, &word, words + 63, slots,
-					       NULL, sym, 1), 0);
+		ck_assert_uint_eq(kern->rounds(32, state, &word, words + 63,
+					       slots, NULL, sym, 1), 0);
 	}
 }
 END_TEST
@@ -339,17 +344,18 @@ START_TEST(points_follow_the_trellis)
 	static uint8_t v[ROWS * 32], from[ROWS * 32];
 	struct rng rng = {6};
 
-	for (unsigned log = TRELLIS_MIN_LOG; kern && log <= TRELLIS_MAX_LOG;
-	     log++) {
+	for (unsigned k = 0; kern && k < 3 * 7; k++) {
+		unsigned log = TRELLIS_MIN_LOG + k / 3, lanes = 8u << k % 3;
 		uint8_t state[32] = {0}, at[32] = {0};
 		struct trellis_code code;
 
 		trellis_code_make(&code, log);
 		for (size_t i = 0; i < sizeof(v); i++)
 			v[i] = from[i] = (uint8_t)rng_below(&rng, 128);
-		kern->points(v, ROWS, state, code.next[1][0], code.next[0][1]);
+		kern->points(lanes, v, sizeof(v) / lanes, state,
+			     code.next[1][0], code.next[0][1]);
 		for (size_t i = 0; i < sizeof(v); i++) {
-			uint8_t *y = &at[i % 32];
+			uint8_t *y = &at[i % lanes];
 			int32_t u;
 
 			if (from[i] == DECODE_NO_POINT) {

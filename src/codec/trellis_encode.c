@@ -50,7 +50,7 @@ static bool is_across(const struct slab *slab, const struct sens *sens)
 	return slab->n_rows < MIN_LANE && slab->n_cols > slab->n_rows;
 }
 
-/* What the decoder will make of it, 32 lanes at a time. */
+/* What the decoder will make of it. */
 static enum hvqz_ret make_tiles(const struct trellis_encoder *e, uint8_t *made,
 				struct hvqz_err *err)
 {
@@ -114,7 +114,7 @@ static enum hvqz_ret measure(const struct trellis_encoder *e,
 
 	if (!made)
 		return hvqz_nomem(err, e->slab->raw_len, "a reconstruction");
-	if (e->at.lanes == DECODE_LANES)
+	if (e->at.lanes >= TRELLIS_WIDE)
 		TRY_OUT(make_tiles(e, made, err));
 	else
 		TRY_OUT(make_slowly(e, made, err));

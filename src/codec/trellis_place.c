@@ -30,8 +30,8 @@ static size_t full_rows(const struct trellis_places *at)
 	return least;
 }
 
-/* Rows t … of channel j, weight by weight. False: not finite. */
-static bool place_slowly(const struct trellis_encoder *e, size_t j, size_t t)
+/* Places from p on of channel j, weight by weight. False: not finite. */
+static bool place_slowly(const struct trellis_encoder *e, size_t j, size_t p)
 {
 	const struct trellis_places *at = &e->at;
 	size_t elem = dtype_bits(e->slab->dtype) / 8;
@@ -39,7 +39,7 @@ static bool place_slowly(const struct trellis_encoder *e, size_t j, size_t t)
 	float *w = e->w + j * at->stride;
 	bool finite = true;
 
-	for (size_t p = t * at->lanes; p < at->stride; p++) {
+	for (; p < at->stride; p++) {
 		size_t i = trellis_unit_at(at, p);
 
 		if (i == SIZE_MAX) {
@@ -72,7 +72,7 @@ static bool place_across(const struct trellis_encoder *e)
 							 t * TURN,
 						 TURN);
 		}
-		finite &= place_slowly(e, j, full);
+		finite &= place_slowly(e, j, full * TURN);
 	}
 	return finite;
 }
@@ -80,22 +80,25 @@ static bool place_across(const struct trellis_encoder *e)
 /* Channels are columns: rows of the slab are turned. */
 static bool place_down(const struct trellis_encoder *e)
 {
-	size_t full = full_rows(&e->at), row_len = (size_t)e->slab->n_cols * 2;
+	size_t full = full_rows(&e->at) * e->at.lanes / TURN * TURN;
+	size_t row_len = (size_t)e->slab->n_cols * 2;
 	size_t columns = e->q.n_channels / TURN * TURN;
 	bool finite = true;
 
-	for (size_t t = 0; t < full; t++)
-		for (size_t j = 0; j < columns; j += TURN) {
-			const uint8_t *rows[TURN];
+	for (size_t p = 0; p < full; p += TURN) {
+		const uint8_t *rows[TURN], *from[TURN];
 
-			for (unsigned l = 0; l < TURN; l++)
-				rows[l] = e->raw + j * 2 +
-					  (e->at.start[l] + t) * row_len;
-			finite &= !e->kern->turn(e->slab->dtype, rows,
-						 e->w + j * e->at.stride +
-							 t * TURN,
+		for (unsigned k = 0; k < TURN; k++)
+			rows[k] = e->raw + trellis_unit_at(&e->at, p + k) *
+						   row_len;
+		for (size_t j = 0; j < columns; j += TURN) {
+			for (unsigned k = 0; k < TURN; k++)
+				from[k] = rows[k] + j * 2;
+			finite &= !e->kern->turn(e->slab->dtype, from,
+						 e->w + j * e->at.stride + p,
 						 e->at.stride);
 		}
+	}
 	for (size_t j = 0; j < e->q.n_channels; j++)
 		finite &= place_slowly(e, j, j < columns ? full : 0);
 	return finite;
@@ -143,7 +146,8 @@ enum hvqz_ret trellis_place_weights(struct trellis_encoder *e, bool *finite,
 {
 	e->at = trellis_places_of(e->q.n_units, e->q.n_lanes);
 	TRY(allocate(e, err));
-	if (e->at.lanes != TURN || dtype_bits(e->slab->dtype) != 16)
+	if (dtype_bits(e->slab->dtype) != 16 ||
+	    (e->q.across && e->at.lanes != TURN))
 		*finite = place_any(e);
 	else
 		*finite = e->q.across ? place_across(e) : place_down(e);

@@ -1,5 +1,6 @@
 /*
- * trellis_points.c - decoding the points of 32 lanes, a channel at a time.
+ * trellis_points.c - decoding the points of 8 to 32 lanes, a channel at a
+ * time.
  *
  * The plain version is in trellis_stream.c: weight by weight, a symbol, its
  * raw bits, its point, its place. But symbols depend on no points, and points
@@ -12,7 +13,7 @@
  *	bits	the few symbols that need raw bits have their high bit set:
  *		these are listed, with the whole magnitude, and leave in their
  *		row what the trellis wants to know: its low two bits
- *	points	all 32 trellises a row at a time
+ *	points	all trellises a row at a time
  *
  * From there on it is trellis_tile.c's.
  */
@@ -24,7 +25,6 @@
 #include <stdlib.h>
 
 enum {
-	LANES = DECODE_LANES,
 	/* Tables by class, behind the one for no symbol. */
 	FIRST_TABLE = TRELLIS_MIN_CLASS - 1,
 	TABLES = MODEL_CLASSES - FIRST_TABLE,
@@ -41,7 +41,7 @@ struct points {
 	struct lanes_dec lanes;
 	struct bit_reader *bits;
 	struct trellis_code code;
-	uint8_t state[LANES];	/* the trellis' */
+	uint8_t state[DECODE_LANES];	/* the trellis' */
 	size_t n;		/* places of a channel */
 	uint32_t *slots;	/* [TABLES][LANES_SLOTS] */
 	int8_t *class;		/* [n]: the units', or NO_UNIT */
@@ -83,7 +83,7 @@ static void make_classes(struct points *d)
 
 uint64_t trellis_points_memory(uint64_t n_units)
 {
-	return trellis_slots_memory(n_units) + 2 * (n_units + LANES) +
+	return trellis_slots_memory(n_units) + 2 * (n_units + DECODE_LANES) +
 	       TABLES * LANES_SLOTS * sizeof(uint32_t);
 }
 
@@ -182,7 +182,7 @@ static bool take_channel(struct points *d, size_t j)
 	if (!take_bits(d, v))
 		return false;
 	/* The code is linear: what state 1 adds, and what p does. */
-	tile->kern->points(v, d->n / LANES, d->state, d->code.next[1][0],
+	tile->kern->points(tile->at.lanes, v, tile->at.rows, d->state, d->code.next[1][0],
 			   next[1]);
 	for (size_t i = first; i < tile->n_late; i++)
 		if (v[tile->late[i].at] & 0x80)

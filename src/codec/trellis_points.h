@@ -79,7 +79,7 @@ enum hvqz_ret trellis_put(struct trellis *q, struct trellis_symbols *s,
 			  const struct encode_kernels *kern, struct buf *out,
 			  struct hvqz_err *err);
 
-/* ---- trellis_tile.c: 32 lanes' points to weights ---- */
+/* ---- trellis_tile.c: points to weights, of TRELLIS_WIDE lanes or more ---- */
 
 enum { TRELLIS_SLOTS = 32 };	/* channels of a tile */
 
@@ -100,6 +100,7 @@ struct trellis_tile {
 	const struct decode_kernels *kern;
 	uint8_t *raw;
 	struct trellis_places at;
+	size_t *unit;		/* [n up to whole 32]: trellis_unit_at(); owned */
 	size_t stride;		/* of a slot */
 	uint8_t *points;	/* [TRELLIS_SLOTS][stride]; owned */
 	size_t end, n;		/* the last n slots: channels end − n … end − 1 */
@@ -116,7 +117,7 @@ enum hvqz_ret trellis_tile_open(struct trellis_tile *t,
 void trellis_tile_free(struct trellis_tile *t);
 uint64_t trellis_slots_memory(uint64_t n_units);
 
-/* The next channel's slot [rows][32]: points, or −128 for none. */
+/* The next channel's slot [rows][lanes]: points, or −128 for none. */
 uint8_t *trellis_tile_slot(struct trellis_tile *t);
 /* Point u of the next channel's place `at` is stored by itself. */
 void trellis_tile_late(struct trellis_tile *t, size_t at, int32_t u);

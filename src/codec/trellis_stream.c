@@ -6,7 +6,7 @@
  * first unit of every lane, then the second of every lane, and so on. Lane l's
  * points are in coder state l. Some lanes are one unit longer than others.
  */
-#include "codec/trellis.h"
+#include "codec/trellis_points.h"
 
 #include "entropy/rans.h"
 
@@ -148,7 +148,7 @@ enum hvqz_ret trellis_stream_get(const struct trellis *q,
 	struct bit_reader bits;
 	bool good = open_stream(&lanes, &bits, c);
 
-	if (good && kern && q->n_lanes == DECODE_LANES)
+	if (good && kern && q->n_lanes >= TRELLIS_WIDE)
 		TRY(trellis_points_get(q, kern, slab, &lanes, &bits, raw,
 				       &good, err));
 	else if (good)

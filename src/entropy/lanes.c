@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+enum { FAST_LANES = 8 };	/* that decode_kernels have rounds for */
+
 /*
  * x / f without a division. After renormalising x is below f·2^20. With K such
  * that 2^K / f is 2^31 to 2^32, which is K = 31 + log2 f for powers of two and
@@ -102,6 +104,7 @@ void lanes_enc_push(struct lanes_enc *e, const uint16_t *key, size_t n)
 	while (n) {
 		size_t whole = n / RANS_MAX_LANES;
 		unsigned lane = (unsigned)(e->left % e->n_lanes);
+		size_t row = e->n_lanes;
 
 		if (whole && !lane && e->n_lanes == RANS_MAX_LANES) {
 			n -= whole * RANS_MAX_LANES;
@@ -110,6 +113,12 @@ void lanes_enc_push(struct lanes_enc *e, const uint16_t *key, size_t n)
 						key + n, whole, e->at);
 			continue;
 		}
+		for (; !lane && n >= row; n -= row, e->left -= row)
+			for (size_t l = row; l-- > 0;)
+				e->at = push(&e->state[l],
+					     e->syms[key[n - row + l]], e->at);
+		if (!n)
+			break;
 		lane = lane ? lane - 1 : e->n_lanes - 1;
 		e->left--;
 		e->at = push(&e->state[lane], e->syms[key[--n]], e->at);
@@ -172,12 +181,13 @@ bool lanes_take(struct lanes_dec *d, const struct decode_kernels *kern,
 	size_t i = 0;
 
 	while (i < n) {
-		size_t whole = (n - i) / RANS_MAX_LANES;
+		size_t whole = (n - i) / d->n_lanes;
 		const uint32_t *own = slots;
 
-		if (whole && d->n_lanes == RANS_MAX_LANES && !d->at)
-			i += RANS_MAX_LANES *
-			     kern->rounds(d->state, &d->word, d->end, slots,
+		if (whole && d->n_lanes >= FAST_LANES && !d->at)
+			i += d->n_lanes *
+			     kern->rounds(d->n_lanes, d->state, &d->word,
+					  d->end, slots,
 					  which ? which + i : NULL, sym + i,
 					  whole);
 		if (i == n)

@@ -8,14 +8,15 @@
 
 /* The law is formats/hvqz.md, 8.8; a slot is as in entropy/lanes.h. */
 static inline __attribute__((always_inline)) size_t
-rounds(uint32_t *state, const uint8_t **word, const uint8_t *end,
-       const uint32_t *slots, const uint8_t *which, uint8_t *sym, size_t n)
+rounds(unsigned lanes, uint32_t *state, const uint8_t **word,
+       const uint8_t *end, const uint32_t *slots, const uint8_t *which,
+       uint8_t *sym, size_t n)
 {
 	const uint8_t *p = *word;
 	size_t i = 0;
 
 	for (; i < n && end - p >= 2 * DECODE_LANES; i++) {
-		for (unsigned l = 0; l < DECODE_LANES; l++) {
+		for (unsigned l = 0; l < lanes; l++) {
 			uint32_t x = state[l], at = x & 4095, e, more, low;
 
 			if (which)
@@ -32,20 +33,24 @@ rounds(uint32_t *state, const uint8_t **word, const uint8_t *end,
 			state[l] = x ^ ((x ^ more) & low);
 			p += low & 2;
 		}
-		sym += DECODE_LANES;
-		which = which ? which + DECODE_LANES : NULL;
+		sym += lanes;
+		which = which ? which + lanes : NULL;
 	}
 	*word = p;
 	return i;
 }
 
-static size_t generic_rounds(uint32_t *state, const uint8_t **word,
-			     const uint8_t *end, const uint32_t *slots,
-			     const uint8_t *which, uint8_t *sym, size_t n)
+static size_t generic_rounds(unsigned lanes, uint32_t *state,
+			     const uint8_t **word, const uint8_t *end,
+			     const uint32_t *slots, const uint8_t *which,
+			     uint8_t *sym, size_t n)
 {
+	if (lanes != DECODE_LANES)
+		return rounds(lanes, state, word, end, slots, which, sym, n);
 	if (which)
-		return rounds(state, word, end, slots, which, sym, n);
-	return rounds(state, word, end, slots, NULL, sym, n);
+		return rounds(DECODE_LANES, state, word, end, slots, which, sym,
+			      n);
+	return rounds(DECODE_LANES, state, word, end, slots, NULL, sym, n);
 }
 
 static size_t generic_wide_rounds(uint32_t *state, const uint8_t **word,
@@ -138,11 +143,12 @@ static void generic_store16(const uint32_t *restrict x, size_t n,
 		put_le16(raw + 2 * i, (uint16_t)x[i]);
 }
 
-static void generic_points(uint8_t *restrict v, size_t n,
-			   uint8_t *restrict state, uint8_t a, uint8_t b)
+static inline __attribute__((always_inline)) void
+points(unsigned lanes, uint8_t *restrict v, size_t n, uint8_t *restrict state,
+       uint8_t a, uint8_t b)
 {
-	for (; n--; v += DECODE_LANES)
-		for (unsigned l = 0; l < DECODE_LANES; l++) {
+	for (; n--; v += lanes)
+		for (unsigned l = 0; l < lanes; l++) {
 			unsigned y = state[l], z = y & 1;
 			unsigned u = v[l] ^ (0u - ((v[l] ^ y) & 1));
 			unsigned p = u >> 1 & 1;
@@ -154,6 +160,15 @@ static void generic_points(uint8_t *restrict v, size_t n,
 			state[l] = (uint8_t)((next & is) | (y & ~is));
 			v[l] = (uint8_t)((u & is) | (0x80 & ~is));
 		}
+}
+
+static void generic_points(unsigned lanes, uint8_t *v, size_t n,
+			   uint8_t *state, uint8_t a, uint8_t b)
+{
+	if (lanes == DECODE_LANES)
+		points(DECODE_LANES, v, n, state, a, b);
+	else
+		points(lanes, v, n, state, a, b);
 }
 
 static void generic_transpose(const uint8_t *restrict from, size_t stride,

@@ -23,13 +23,14 @@ enum {
 
 struct decode_kernels {
 	/*
-	 * Rounds of a 32-lane rANS stream, n of them or as many as there are
-	 * surely words for, 64 bytes a round; returns how many. Symbol l of a
+	 * Rounds of a rANS stream of `lanes` lanes, 8, 16 or 32; n of them or
+	 * as many as there are surely words for, 64 bytes a round; returns how
+	 * many. Symbol l of a
 	 * round is taken from state[l] with the table
 	 * slots + 4096 · which[l] (lanes.h; which may be NULL: 0), words in
-	 * the lanes' order from *word. sym, which: [n][32].
+	 * the lanes' order from *word. sym, which: [n][lanes].
 	 */
-	size_t (*rounds)(uint32_t *state, const uint8_t **word,
+	size_t (*rounds)(unsigned lanes, uint32_t *state, const uint8_t **word,
 			 const uint8_t *end, const uint32_t *slots,
 			 const uint8_t *which, uint8_t *sym, size_t n);
 
@@ -54,12 +55,12 @@ struct decode_kernels {
 	void (*store16)(const uint32_t *x, size_t n, uint8_t *raw);
 
 	/*
-	 * In place, rows v[n][32] of magnitudes below 127, or DECODE_NO_POINT,
+	 * In place, rows v[n][lanes], 8, 16 or 32, of magnitudes below 127, or DECODE_NO_POINT,
 	 * to points u (formats/hvqz.md, 8.3.4, steps 4 and 5), −128 for no
-	 * point. state[32]: of the lanes' trellises; a, b: the code's.
+	 * point. state[lanes]: of the trellises; a, b: the code's.
 	 */
-	void (*points)(uint8_t *v, size_t n, uint8_t *state, uint8_t a,
-		       uint8_t b);
+	void (*points)(unsigned lanes, uint8_t *v, size_t n, uint8_t *state,
+		       uint8_t a, uint8_t b);
 	/* to[j][i] = from[i · stride + j], 32 by 32. */
 	void (*transpose)(const uint8_t *from, size_t stride, uint8_t *to);
 	/* 32 weights w = (u + ½) · (step · scale), 0 where u is −128. */

@@ -77,45 +77,60 @@ static inline AVX2 __m256i low_bytes(__m256i a, __m256i b, __m256i c,
 	return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(a, c), order);
 }
 
+/* lanes is a constant: 8, 16 or 32. */
 static inline __attribute__((always_inline)) AVX2 size_t
-avx2_rounds_of(uint32_t *state, const uint8_t **word, const uint8_t *end,
-	       const uint32_t *slots, const uint8_t *which, uint8_t *sym,
-	       size_t n)
+avx2_rounds_of(unsigned lanes, uint32_t *state, const uint8_t **word,
+	       const uint8_t *end, const uint32_t *slots, const uint8_t *which,
+	       uint8_t *sym, size_t n)
 {
-	__m256i a = load32(state), b = load32(state + 8);
-	__m256i c = load32(state + 16), d = load32(state + 24);
+	__m256i x[4], e[4];
 	const uint8_t *p = *word;
 	size_t i = 0;
 
+	for (unsigned k = 0; k < lanes / 8; k++)
+		x[k] = load32(state + 8 * k);
 	for (; i < n && end - p >= 2 * DECODE_LANES; i++) {
-		__m256i ea = pop8(&a, slots, which);
-		__m256i eb = pop8(&b, slots, which ? which + 8 : NULL);
-		__m256i ec = pop8(&c, slots, which ? which + 16 : NULL);
-		__m256i ed = pop8(&d, slots, which ? which + 24 : NULL);
+#pragma GCC unroll 4
+		for (unsigned k = 0; k < lanes / 8; k++)
+			e[k] = pop8(&x[k], slots, which ? which + 8 * k : NULL);
+#pragma GCC unroll 4
+		for (unsigned k = 0; k < lanes / 8; k++)
+			p = refill8(&x[k], p);
+		if (lanes == 32) {
+			save32(sym, low_bytes(e[0], e[1], e[2], e[3]));
+		} else {
+			__m256i v = low_bytes(e[0], e[lanes / 16], e[0], e[0]);
 
-		p = refill8(&a, p);
-		p = refill8(&b, p);
-		p = refill8(&c, p);
-		p = refill8(&d, p);
-		save32(sym, low_bytes(ea, eb, ec, ed));
-		sym += DECODE_LANES;
-		which = which ? which + DECODE_LANES : NULL;
+			if (lanes == 16)
+				save16(sym, _mm256_castsi256_si128(v));
+			else
+				_mm_storel_epi64((__m128i *)(void *)sym,
+						 _mm256_castsi256_si128(v));
+		}
+		sym += lanes;
+		which = which ? which + lanes : NULL;
 	}
-	save32(state, a);
-	save32(state + 8, b);
-	save32(state + 16, c);
-	save32(state + 24, d);
+	for (unsigned k = 0; k < lanes / 8; k++)
+		save32(state + 8 * k, x[k]);
 	*word = p;
 	return i;
 }
 
-static AVX2 size_t avx2_rounds(uint32_t *state, const uint8_t **word,
-			       const uint8_t *end, const uint32_t *slots,
-			       const uint8_t *which, uint8_t *sym, size_t n)
+static AVX2 size_t avx2_rounds(unsigned lanes, uint32_t *state,
+			       const uint8_t **word, const uint8_t *end,
+			       const uint32_t *slots, const uint8_t *which,
+			       uint8_t *sym, size_t n)
 {
+	if (lanes == 8)
+		return avx2_rounds_of(8, state, word, end, slots, which, sym,
+				      n);
+	if (lanes == 16)
+		return avx2_rounds_of(16, state, word, end, slots, which, sym,
+				      n);
 	if (which)
-		return avx2_rounds_of(state, word, end, slots, which, sym, n);
-	return avx2_rounds_of(state, word, end, slots, NULL, sym, n);
+		return avx2_rounds_of(32, state, word, end, slots, which, sym,
+				      n);
+	return avx2_rounds_of(32, state, word, end, slots, NULL, sym, n);
 }
 
 /* Sixteen lanes. */
@@ -146,42 +161,52 @@ static inline AVX512 const uint8_t *refill16(__m512i *x, const uint8_t *word)
 	return word + 2 * (unsigned)__builtin_popcount(m);
 }
 
+/* lanes is a constant: 16 or 32. */
 static inline __attribute__((always_inline)) AVX512 size_t
-avx512_rounds_of(uint32_t *state, const uint8_t **word, const uint8_t *end,
-		 const uint32_t *slots, const uint8_t *which, uint8_t *sym,
-		 size_t n)
+avx512_rounds_of(unsigned lanes, uint32_t *state, const uint8_t **word,
+		 const uint8_t *end, const uint32_t *slots,
+		 const uint8_t *which, uint8_t *sym, size_t n)
 {
-	__m512i a = _mm512_loadu_si512(state);
-	__m512i b = _mm512_loadu_si512(state + 16);
+	__m512i x[2], e[2];
 	const uint8_t *p = *word;
 	size_t i = 0;
 
+	for (unsigned k = 0; k < lanes / 16; k++)
+		x[k] = _mm512_loadu_si512(state + 16 * k);
 	for (; i < n && end - p >= 2 * DECODE_LANES; i++) {
-		__m512i ea = pop16(&a, slots, which);
-		__m512i eb = pop16(&b, slots, which ? which + 16 : NULL);
-
-		p = refill16(&a, p);
-		p = refill16(&b, p);
-		save16(sym, _mm512_cvtepi32_epi8(ea));
-		save16(sym + 16, _mm512_cvtepi32_epi8(eb));
-		sym += DECODE_LANES;
-		which = which ? which + DECODE_LANES : NULL;
+#pragma GCC unroll 2
+		for (unsigned k = 0; k < lanes / 16; k++)
+			e[k] = pop16(&x[k], slots,
+				     which ? which + 16 * k : NULL);
+#pragma GCC unroll 2
+		for (unsigned k = 0; k < lanes / 16; k++) {
+			p = refill16(&x[k], p);
+			save16(sym + 16 * k, _mm512_cvtepi32_epi8(e[k]));
+		}
+		sym += lanes;
+		which = which ? which + lanes : NULL;
 	}
-	_mm512_storeu_si512(state, a);
-	_mm512_storeu_si512(state + 16, b);
+	for (unsigned k = 0; k < lanes / 16; k++)
+		_mm512_storeu_si512(state + 16 * k, x[k]);
 	*word = p;
 	return i;
 }
 
-static AVX512 size_t avx512_rounds(uint32_t *state, const uint8_t **word,
-				   const uint8_t *end, const uint32_t *slots,
-				   const uint8_t *which, uint8_t *sym,
-				   size_t n)
+static AVX512 size_t avx512_rounds(unsigned lanes, uint32_t *state,
+				   const uint8_t **word, const uint8_t *end,
+				   const uint32_t *slots, const uint8_t *which,
+				   uint8_t *sym, size_t n)
 {
+	if (lanes == 8)
+		return avx2_rounds(lanes, state, word, end, slots, which, sym,
+				   n);
+	if (lanes == 16)
+		return avx512_rounds_of(16, state, word, end, slots, which,
+					sym, n);
 	if (which)
-		return avx512_rounds_of(state, word, end, slots, which, sym,
-					n);
-	return avx512_rounds_of(state, word, end, slots, NULL, sym, n);
+		return avx512_rounds_of(32, state, word, end, slots, which,
+					sym, n);
+	return avx512_rounds_of(32, state, word, end, slots, NULL, sym, n);
 }
 
 /* Eight lanes; their symbols are returned. */
@@ -384,34 +409,55 @@ static AVX2 void avx2_store16(const uint32_t *x, size_t n, uint8_t *raw)
 
 /* ---- points ---- */
 
-static AVX2 void avx2_points(uint8_t *v, size_t n, uint8_t *state, uint8_t a,
-			     uint8_t b)
+/* One row of up to 32 lanes: its points, and *y moved on. */
+static inline AVX2 __m256i points32(__m256i u, __m256i *y, __m256i to_a,
+				    __m256i to_b)
 {
 	const __m256i one = _mm256_set1_epi8(1), zero = _mm256_setzero_si256();
 	const __m256i none = _mm256_set1_epi8(DECODE_NO_POINT);
+	__m256i pass = _mm256_cmpeq_epi8(u, none), z, p, next;
+
+	/* All ones where the parities differ: ~n. */
+	p = _mm256_and_si256(_mm256_xor_si256(u, *y), one);
+	u = _mm256_xor_si256(u, _mm256_sub_epi8(zero, p));
+	z = _mm256_sub_epi8(zero, _mm256_and_si256(*y, one));
+	p = _mm256_and_si256(_mm256_srli_epi16(u, 1), one);
+	p = _mm256_sub_epi8(zero, p);
+	next = _mm256_and_si256(_mm256_srli_epi16(*y, 1),
+				_mm256_set1_epi8(0x7f));
+	next = _mm256_xor_si256(next, _mm256_and_si256(z, to_a));
+	next = _mm256_xor_si256(next, _mm256_and_si256(p, to_b));
+	*y = _mm256_blendv_epi8(next, *y, pass);
+	return _mm256_blendv_epi8(u, _mm256_set1_epi8(-128), pass);
+}
+
+static AVX2 void avx2_points(unsigned lanes, uint8_t *v, size_t n,
+			     uint8_t *state, uint8_t a, uint8_t b)
+{
 	const __m256i to_a = _mm256_set1_epi8((char)a);
 	const __m256i to_b = _mm256_set1_epi8((char)b);
-	__m256i y = load32(state);
+	uint8_t all[DECODE_LANES] = {0};
+	__m256i y;
 
-	for (; n--; v += DECODE_LANES) {
-		__m256i u = load32(v), pass = _mm256_cmpeq_epi8(u, none), z, p;
-		__m256i next;
-
-		/* All ones where the parities differ: ~n. */
-		p = _mm256_and_si256(_mm256_xor_si256(u, y), one);
-		u = _mm256_xor_si256(u, _mm256_sub_epi8(zero, p));
-		z = _mm256_sub_epi8(zero, _mm256_and_si256(y, one));
-		p = _mm256_and_si256(_mm256_srli_epi16(u, 1), one);
-		p = _mm256_sub_epi8(zero, p);
-		next = _mm256_and_si256(_mm256_srli_epi16(y, 1),
-					_mm256_set1_epi8(0x7f));
-		next = _mm256_xor_si256(next, _mm256_and_si256(z, to_a));
-		next = _mm256_xor_si256(next, _mm256_and_si256(p, to_b));
-		y = _mm256_blendv_epi8(next, y, pass);
-		u = _mm256_blendv_epi8(u, _mm256_set1_epi8(-128), pass);
-		save32(v, u);
-	}
-	save32(state, y);
+	memcpy(all, state, lanes);
+	y = load32(all);
+	if (lanes == 32)
+		for (; n--; v += lanes)
+			save32(v, points32(load32(v), &y, to_a, to_b));
+	else if (lanes == 16)
+		for (; n--; v += lanes)
+			save16(v, _mm256_castsi256_si128(points32(
+					  _mm256_castsi128_si256(load16(v)),
+					  &y, to_a, to_b)));
+	else
+		for (; n--; v += lanes)
+			_mm_storel_epi64(
+				(__m128i *)(void *)v,
+				_mm256_castsi256_si128(points32(
+					_mm256_castsi128_si256(load8(v)), &y,
+					to_a, to_b)));
+	save32(all, y);
+	memcpy(state, all, lanes);
 }
 
 /* Sixteen rows, of which each half is transposed: four perfect shuffles. */
