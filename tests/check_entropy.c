@@ -309,7 +309,10 @@ START_TEST(kmeans_finds_separate_clusters)
 	static float x[N * 2], u[N * 2], v[N];
 	struct points pts = {N, 2, x, u, v};
 	struct kmeans_settings set = {
-		.k = K, .iterations = 15, .seed = 7};
+		.k = K,
+		.rounds = {{8, 2}, {7, 1}, {0, 1}},
+		.seed = 7,
+	};
 	struct codebook cb;
 	struct rng rng = {6};
 

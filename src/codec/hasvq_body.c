@@ -15,8 +15,12 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { SAMPLE_PER_CENTROID = 200 };	/* the paper's bound */
+enum {
+	SAMPLE_PER_CENTROID = 200,	/* the paper's bound */
+	PARTS = 8,			/* of a sample, each from all over */
+};
 
 /* How much of its worth a bit costs in training: see kmeans.h. */
 #define INDEX_PRICE 0.3
@@ -76,11 +80,13 @@ static void sample_free(struct sample *s)
 static enum hvqz_ret sample_blocks(const struct encoder *e, uint32_t k,
 				   struct sample *s, struct hvqz_err *err)
 {
-	size_t b = e->q.b, n = 0;
+	size_t b = e->q.b, n = 0, per, at;
 	size_t want = (size_t)SAMPLE_PER_CENTROID * k;
 	struct rng rng = {SEED_SAMPLE};
 
 	want = want < e->n_blocks ? want : e->n_blocks;
+	/* The published form's order is the blocks'. */
+	per = e->q.compact ? want / PARTS : 0;
 	*s = (struct sample){0};
 	s->x = malloc(want * b * sizeof(*s->x));
 	s->u = malloc(want * b * sizeof(*s->u));
@@ -90,7 +96,10 @@ static enum hvqz_ret sample_blocks(const struct encoder *e, uint32_t k,
 		return hvqz_nomem(err, want * (2 * b + 1) * 4,
 				  "the k-means sample");
 	}
-	/* Knuth's selection sampling: each block with (wanted)/(left). */
+	/*
+	 * Knuth's selection sampling: each block with (wanted)/(left). They
+	 * are dealt out to the parts that training may begin with.
+	 */
 	for (size_t i = 0; i < e->n_blocks && n < want; i++) {
 		size_t row = i / e->q.row_blocks;
 		size_t col = i % e->q.row_blocks * b;
@@ -98,10 +107,12 @@ static enum hvqz_ret sample_blocks(const struct encoder *e, uint32_t k,
 		if (want < e->n_blocks &&
 		    rng_below(&rng, e->n_blocks - i) >= want - n)
 			continue;
+		at = n < per * PARTS ? n % PARTS * per + n / PARTS : n;
 		for (size_t d = 0; d < b; d++)
-			s->x[n * b + d] = e->x[row * e->padded + col + d];
-		metric(e, row, col, b, s->u + n * b);
-		s->v[n++] = e->row_v[row];
+			s->x[at * b + d] = e->x[row * e->padded + col + d];
+		metric(e, row, col, b, s->u + at * b);
+		s->v[at] = e->row_v[row];
+		n++;
 	}
 	s->pts = (struct points){n, (unsigned)b, s->x, s->u, s->v};
 	return HVQZ_OK;
@@ -138,12 +149,14 @@ static void store_codebook(struct encoder *e, struct codebook *cb)
 		}
 }
 
-enum hvqz_ret body_train(struct encoder *e, uint32_t k, unsigned iterations,
-			 struct codebook *cb, struct hvqz_err *err)
+enum hvqz_ret body_train(struct encoder *e, uint32_t k,
+			 const struct kmeans_round *rounds,
+			 const struct codebook *from, struct codebook *cb,
+			 struct hvqz_err *err)
 {
 	struct kmeans_settings ks = {
 		.k = k,
-		.iterations = iterations,
+		.from = from,
 		.mirrored = e->q.compact,
 		.mu = e->q.compact ? INDEX_PRICE : 0.0,
 		.seed = SEED_KMEANS,
@@ -151,6 +164,7 @@ enum hvqz_ret body_train(struct encoder *e, uint32_t k, unsigned iterations,
 	struct sample s;
 	enum hvqz_ret ret;
 
+	memcpy(ks.rounds, rounds, sizeof(ks.rounds));
 	TRY(sample_blocks(e, k, &s, err));
 	ret = kmeans_train(e->env, &s.pts, &ks, cb, err);
 	sample_free(&s);

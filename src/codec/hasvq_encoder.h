@@ -51,9 +51,14 @@ enum hvqz_ret outliers_by_error(struct encoder *e, const struct codebook *cb,
 /* The K this slab can afford; see there. */
 uint32_t body_centroids(const struct encoder *e);
 
-/* Train a codebook of k centroids, as it will be stored (q->step is set). */
-enum hvqz_ret body_train(struct encoder *e, uint32_t k, unsigned iterations,
-			 struct codebook *cb, struct hvqz_err *err);
+/*
+ * Train a codebook of k centroids, as it will be stored (q->step is set).
+ * rounds: [KMEANS_ROUNDS], of 1, 2, 4 or 8 parts. from: as kmeans.h has it.
+ */
+enum hvqz_ret body_train(struct encoder *e, uint32_t k,
+			 const struct kmeans_round *rounds,
+			 const struct codebook *from, struct codebook *cb,
+			 struct hvqz_err *err);
 
 /* The best centroid for every block, to idx. */
 enum hvqz_ret body_assign(struct encoder *e, const struct codebook *cb,

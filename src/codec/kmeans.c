@@ -8,11 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 1024 };	/* points between two looks at the stop flag */
+enum {
+	BATCH = 1024,		/* points between two looks at the stop flag */
+	MIN_PER_CENTROID = 16,	/* points of a part */
+};
 
 struct training {
-	const struct points *pts;
+	const struct points *pts;	/* all */
+	struct points part;		/* of this iteration */
 	uint32_t *idx;		/* [n] */
+	uint32_t *part_idx;	/* of the part, in idx */
 	double *sum;		/* [k][b]: Σ v·u·x */
 	double *weight;		/* [k][b]: Σ v·u */
 	uint32_t *count;	/* [k] */
@@ -102,7 +107,7 @@ static enum hvqz_ret start(struct training *t, struct codebook *cb,
 /* Sums over every cell, and the errors of the assignment. */
 static void gather(struct training *t, struct codebook *cb, double *weighted)
 {
-	const struct points *pts = t->pts;
+	const struct points *pts = &t->part;
 	unsigned b = cb->b;
 	double plain = 0;
 	size_t n_plain = 0;
@@ -113,8 +118,8 @@ static void gather(struct training *t, struct codebook *cb, double *weighted)
 	*weighted = 0;
 	for (size_t p = 0; p < pts->n; p++) {
 		const float *x = pts->x + p * b, *u = pts->u + p * b;
-		uint32_t k = codebook_centroid(cb, t->idx[p]);
-		double sign = codebook_negative(cb, t->idx[p]) ? -1 : 1;
+		uint32_t k = codebook_centroid(cb, t->part_idx[p]);
+		double sign = codebook_negative(cb, t->part_idx[p]) ? -1 : 1;
 
 		t->count[k]++;
 		for (unsigned d = 0; d < b; d++) {
@@ -159,13 +164,68 @@ static void move(struct training *t, struct codebook *cb, bool revive)
  */
 static void price(struct training *t, struct codebook *cb)
 {
-	float log_n = log2_approx((float)t->pts->n);
+	float log_n = log2_approx((float)t->part.n);
 
 	for (uint32_t k = 0; k < cb->k; k++) {
 		float c = t->count[k] ? (float)t->count[k] : 0.5f;
 
 		cb->bits[k] = log_n - log2_approx(c);
 	}
+}
+
+/* The part'th of so many: a run of the points. */
+static void take_part(struct training *t, unsigned part, unsigned parts)
+{
+	const struct points *pts = t->pts;
+	size_t from = pts->n * part / parts;
+	size_t end = pts->n * (part + 1) / parts;
+
+	t->part_idx = t->idx + from;
+	t->part = (struct points){
+		.n = end - from,
+		.b = pts->b,
+		.x = pts->x + from * pts->b,
+		.u = pts->u + from * pts->b,
+		.v = pts->v + from,
+	};
+}
+
+static enum hvqz_ret iterate(const struct codec_env *env, struct training *t,
+			     const struct kmeans_settings *set,
+			     struct codebook *cb, bool seen, bool last,
+			     struct hvqz_err *err)
+{
+	struct nearest_tree tree;
+	double weighted;
+	enum hvqz_ret ret;
+
+	TRY_OUT(codebook_tree(cb, seen ? NULL : env->kern, &tree, err));
+	TRY_OUT(kmeans_assign(env, &t->part, cb, &tree, t->part_idx, err));
+	gather(t, cb, &weighted);
+	move(t, cb, !last);
+	if (set->mu > 0) {
+		/* 2 ln 2 = 1.386… */
+		cb->lambda = set->mu * 1.3862943611198906 * weighted;
+		price(t, cb);
+	}
+out:
+	nearest_tree_free(&tree);
+	return ret;
+}
+
+static enum hvqz_ret begin(struct training *t,
+			   const struct kmeans_settings *set,
+			   struct codebook *cb, struct hvqz_err *err)
+{
+	for (size_t p = 0; p < t->pts->n; p++)
+		t->idx[p] = NEAREST_ANY;
+	if (!set->from || set->from->k != cb->k)
+		return start(t, cb, err);
+	memcpy(cb->cent, set->from->cent,
+	       (size_t)cb->k * cb->b * sizeof(*cb->cent));
+	memcpy(cb->bits, set->from->bits, cb->k * sizeof(*cb->bits));
+	cb->lambda = set->from->lambda;
+	return HVQZ_OK;
 }
 
 enum hvqz_ret kmeans_train(const struct codec_env *env,
@@ -175,8 +235,9 @@ enum hvqz_ret kmeans_train(const struct codec_env *env,
 {
 	uint32_t k = set->k < pts->n ? set->k : (uint32_t)pts->n;
 	struct training t = {.pts = pts, .rng = {set->seed}};
-	struct nearest_tree tree = {0};
 	size_t cells = (size_t)k * pts->b;
+	unsigned left = 0;
+	bool seen = false;
 	enum hvqz_ret ret;
 
 	*cb = (struct codebook){0};
@@ -189,32 +250,27 @@ enum hvqz_ret kmeans_train(const struct codec_env *env,
 		goto out;
 	}
 	TRY_OUT(codebook_alloc(cb, pts->b, k, set->mirrored, err));
-	TRY_OUT(start(&t, cb, err));
-	for (size_t p = 0; p < pts->n; p++)
-		t.idx[p] = NEAREST_ANY;
-	for (unsigned i = 0; i < set->iterations; i++) {
-		bool last = i + 1 == set->iterations;
-		double weighted;
+	TRY_OUT(begin(&t, set, cb, err));
+	for (unsigned r = 0; r < KMEANS_ROUNDS; r++)
+		left += set->rounds[r].iterations;
+	for (unsigned r = 0; r < KMEANS_ROUNDS; r++)
+		for (unsigned i = 0; i < set->rounds[r].iterations; i++) {
+			unsigned parts = set->rounds[r].parts;
 
-		nearest_tree_free(&tree);
-		TRY_OUT(codebook_tree(cb, i ? NULL : env->kern, &tree,
-				      err));
-		TRY_OUT(kmeans_assign(env, pts, cb, &tree, t.idx, err));
-		gather(&t, cb, &weighted);
-		move(&t, cb, !last);
-		if (set->mu > 0) {
-			/* 2 ln 2 = 1.386… */
-			cb->lambda = set->mu * 1.3862943611198906 * weighted;
-			price(&t, cb);
+			/* Few points: no fewer. */
+			while (parts > 1 &&
+			       pts->n / parts < (size_t)k * MIN_PER_CENTROID)
+				parts /= 2;
+			take_part(&t, i % parts, parts);
+			TRY_OUT(iterate(env, &t, set, cb, seen, !--left, err));
+			seen |= parts == 1;
 		}
-	}
 	ret = HVQZ_OK;
 out:
 	free(t.idx);
 	free(t.sum);
 	free(t.weight);
 	free(t.count);
-	nearest_tree_free(&tree);
 	if (ret != HVQZ_OK)
 		codebook_free(cb);
 	return ret;

@@ -42,10 +42,23 @@ struct codebook {
 	double mse;		/* mean (x − c)², unweighted, where u > 0 */
 };
 
+/*
+ * Iterations on a part of the points: 1 / parts of them, another part each
+ * time. What a codebook looks like, few points tell; where exactly it is best,
+ * many.
+ */
+struct kmeans_round {
+	unsigned iterations, parts;
+};
+
+enum { KMEANS_ROUNDS = 3 };
+
 struct kmeans_settings {
 	uint32_t k;
-	unsigned iterations;
+	struct kmeans_round rounds[KMEANS_ROUNDS];
 	bool mirrored;
+	/* To go on from: as many centroids, mirrored alike; or NULL. */
+	const struct codebook *from;
 	/*
 	 * λ = mu · 2 ln 2 · D, D the mean weighted error per coordinate: at
 	 * mu = 1 a bit costs what a bit is worth on the rate–distortion curve
@@ -55,7 +68,10 @@ struct kmeans_settings {
 	uint64_t seed;
 };
 
-/* Train on the points (at least one). The caller frees *cb. */
+/*
+ * Train on the points (at least one; a part is a run of them, so their order is
+ * by chance where there are parts). The caller frees *cb.
+ */
 enum hvqz_ret kmeans_train(const struct codec_env *env,
 			   const struct points *pts,
 			   const struct kmeans_settings *set,
