@@ -219,7 +219,7 @@ START_TEST(codebooks_decode_alike)
 					out.p, out.len), HVQZ_OK);
 		ck_assert_mem_eq(s.back, want, s.slab.raw_len);
 		expect_alike(&s, &codec_hasvq, out.p, out.len);
-		expect_refused_alike(&s, &codec_hasvq, &out, &rng, 20);
+		expect_refused_alike(&s, &codec_hasvq, &out, &rng, 8);
 		free(want);
 		buf_free(&out);
 		free_sample(&s);

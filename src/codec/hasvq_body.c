@@ -35,17 +35,17 @@ enum {
  * indices, and the same bits would buy more quality elsewhere: such doublings
  * are left out.
  */
-uint32_t body_centroids(const struct encoder *e)
+uint32_t body_centroids(const struct codec_settings *set, uint64_t n_blocks)
 {
-	uint32_t k = e->set->centroids;
+	uint32_t k = set->centroids;
 
-	if (!e->q.compact)
+	if (set->faithful)
 		return k;
 	while (k > 16) {
 		unsigned log_k = 31 - (unsigned)__builtin_clz(k);
-		uint64_t centroid = 4 * e->q.b + log_k;
+		uint64_t centroid = 4 * set->block + log_k;
 
-		if ((uint64_t)k / 2 * centroid <= e->n_blocks)
+		if ((uint64_t)k / 2 * centroid <= n_blocks)
 			break;
 		k /= 2;
 	}
@@ -204,12 +204,17 @@ out:
 	return ret;
 }
 
-uint64_t body_sample_memory(const struct codec_settings *set,
-			    uint64_t n_blocks)
+uint64_t body_train_memory(const struct codec_settings *set, uint32_t k,
+			   uint64_t n_blocks)
 {
-	uint64_t n = (uint64_t)SAMPLE_PER_CENTROID * set->centroids;
+	uint64_t n = (uint64_t)SAMPLE_PER_CENTROID * k, b = set->block, cells;
+	uint64_t first, then;
 
 	n = n < n_blocks ? n : n_blocks;
-	/* x, u and v; the trainer's indices and the order it starts from */
-	return n * (8 * (uint64_t)set->block + 4 + 8);
+	cells = k * b;
+	/* The sample's x, u and v, the indices; the codebook, sums, counts. */
+	first = n * (8 * b + 8) + cells * (4 + 16) + k * (uint64_t)8;
+	/* The order of the start is gone when the first tree is made. */
+	then = nearest_tree_memory((unsigned)b, k, !set->faithful);
+	return first + (n * 4 > then ? n * 4 : then);
 }

@@ -263,7 +263,7 @@ static enum hvqz_ret quantize(struct encoder *e, struct codebook *cb,
 	size_t n_out = decouple_count(e->n_elems, e->set->outliers);
 	size_t n_first = n_out;
 	struct codebook quick = {0};
-	uint32_t k = body_centroids(e);
+	uint32_t k = body_centroids(e->set, e->n_blocks);
 	enum hvqz_ret ret;
 
 	if (plan->quick)
@@ -336,17 +336,32 @@ out:
 uint64_t hasvq_encode_memory(const struct slab *slab,
 			     const struct codec_settings *set)
 {
-	uint64_t n = (uint64_t)slab->n_rows * slab->n_cols;
-	uint64_t n_blocks = n / set->block + slab->n_rows;
-	uint64_t sample = body_sample_memory(set, n_blocks), most;
+	uint64_t n = (uint64_t)slab->n_rows * slab->n_cols, rows = slab->n_rows;
+	uint64_t row_blocks = (slab->n_cols + set->block - 1) / set->block;
+	uint64_t padded = row_blocks * set->block, n_blocks = rows * row_blocks;
+	uint64_t n_out = decouple_count(n, set->outliers);
+	uint32_t k = body_centroids(set, n_blocks);
+	uint64_t cells = (uint64_t)k * set->block, keep, most, need;
 
-	/* For the whole time: x, covered, indices. On top of that one of:
-	 * the scores, the training sample, the indices as stored together
-	 * with the payload's number lists and the reconstruction. */
-	most = n * 4 > sample ? n * 4 : sample;
-	if (n_blocks * 6 + slab->raw_len > most)
-		most = n_blocks * 6 + slab->raw_len;
-	return n * 5 + n_blocks * 4 + most +
-	       (uint64_t)set->centroids * set->block * 48 +
-	       ((uint64_t)2 << 20);
+	/*
+	 * For the whole time: x and covered, the best numbers, what rows and
+	 * columns have, the outliers, a codebook or two.
+	 */
+	keep = rows * padded * 5 + n_blocks * 4 + padded * 4 + rows * 10 +
+	       n_out * 6 + (cells + k) * 8;
+	/* Besides that one of: scores, with an outlier's weight or counts; */
+	most = n * 4 + (n_out * 4 > 1 << 19 ? n_out * 4 : 1 << 19);
+	/* training; the search of all, a row at a time; */
+	need = body_train_memory(set, k, n_blocks);
+	most = need > most ? need : most;
+	/*
+	 * the indices as stored, the codebook twice, and on top of them the
+	 * list that is being coded or the reconstruction.
+	 */
+	need = n_blocks * 4 > n_out * 8 ? n_blocks * 4 : n_out * 8;
+	if (need < slab->raw_len + rows * 4 + cells * 4)
+		need = slab->raw_len + rows * 4 + cells * 4;
+	need += n_blocks * 2 + cells * 8 + k * (uint64_t)32;
+	most = need > most ? need : most;
+	return keep + most + padded * 8 + ((uint64_t)64 << 10);
 }

@@ -48,8 +48,8 @@ enum hvqz_ret outliers_by_error(struct encoder *e, const struct codebook *cb,
 
 /* ---- hasvq_body.c: the k-means body ---- */
 
-/* The K this slab can afford; see there. */
-uint32_t body_centroids(const struct encoder *e);
+/* The K a slab of n_blocks can afford; see there. */
+uint32_t body_centroids(const struct codec_settings *set, uint64_t n_blocks);
 
 /*
  * Train a codebook of k centroids, as it will be stored (q->step is set).
@@ -64,8 +64,8 @@ enum hvqz_ret body_train(struct encoder *e, uint32_t k,
 enum hvqz_ret body_assign(struct encoder *e, const struct codebook *cb,
 			  struct hvqz_err *err);
 
-/* Bytes that training needs on a slab of n_blocks, at the most. */
-uint64_t body_sample_memory(const struct codec_settings *set,
-			    uint64_t n_blocks);
+/* Bytes that training k centroids needs on a slab of n_blocks, at the most. */
+uint64_t body_train_memory(const struct codec_settings *set, uint32_t k,
+			   uint64_t n_blocks);
 
 #endif

@@ -17,16 +17,15 @@ struct key {
 
 struct builder {
 	struct nearest_tree *t;
-	const float *cent, *bits;
+	const float *bits;
 	size_t k;
+	float *at;		/* [n][b]: the entries in a row */
 	struct key *key;	/* [n], in the order of the leaves when done */
 };
 
 static float coordinate(const struct builder *m, uint32_t number, unsigned d)
 {
-	if (number < m->k)
-		return m->cent[d * m->k + number];
-	return -m->cent[d * m->k + number - m->k];
+	return m->at[(size_t)number * m->t->b + d];
 }
 
 static bool before(const struct key *a, const struct key *b)
@@ -221,18 +220,19 @@ enum hvqz_ret nearest_tree_make(struct nearest_tree *t, unsigned b,
 				struct hvqz_err *err)
 {
 	size_t n = mirrored ? 2 * k : k, w = NEAREST_WIDTH, below = n;
-	struct builder m = {t, cent, bits, k, NULL};
+	struct builder m = {.t = t, .bits = bits, .k = k};
 	size_t cells;
 	bool whole;
 
 	*t = (struct nearest_tree){.b = b, .n = n};
 	cells = start_cells(b, &t->steps);
 	m.key = malloc(n * sizeof(*m.key));
+	m.at = malloc(n * b * sizeof(*m.at));
 	t->entry = malloc(by_eights(n) * (b + 1) * w * sizeof(*t->entry));
 	t->number = malloc(by_eights(n) * w * sizeof(*t->number));
 	t->place = calloc(n, sizeof(*t->place));
 	t->start = malloc(cells * sizeof(*t->start));
-	whole = m.key && t->entry && t->number && t->place && t->start;
+	whole = m.key && m.at && t->entry && t->number && t->place && t->start;
 	for (unsigned l = 0; l < NEAREST_LEVELS; l++) {
 		below = t->n_boxes[l] = by_eights(below);
 		t->box[l] = malloc(by_eights(below) * (2 * b + 1) * w *
@@ -241,6 +241,7 @@ enum hvqz_ret nearest_tree_make(struct nearest_tree *t, unsigned b,
 	}
 	if (!whole) {
 		free(m.key);
+		free(m.at);
 		return hvqz_nomem(err, nearest_tree_memory(b, k, mirrored),
 				  "a codebook's tree");
 	}
@@ -252,6 +253,12 @@ enum hvqz_ret nearest_tree_make(struct nearest_tree *t, unsigned b,
 		}
 	for (size_t i = 0; i < n; i++)
 		m.key[i].at = (uint32_t)i;
+	for (size_t i = 0; i < n; i++)
+		for (unsigned d = 0; d < b; d++) {
+			float c = cent[d * k + i % k];
+
+			m.at[i * b + d] = i < k ? c : -c;
+		}
 	split(&m, m.key, n);
 	fill_leaves(&m);
 	for (unsigned l = 0; l < NEAREST_LEVELS; l++)
@@ -259,6 +266,7 @@ enum hvqz_ret nearest_tree_make(struct nearest_tree *t, unsigned b,
 	if (kern)
 		fill_start(&m, kern);
 	free(m.key);
+	free(m.at);
 	return HVQZ_OK;
 }
 
@@ -278,7 +286,10 @@ uint64_t nearest_tree_memory(unsigned b, size_t k, bool mirrored)
 	uint64_t n = mirrored ? 2 * (uint64_t)k : k, all;
 	unsigned steps;
 
-	/* Entries, numbers, places, keys; boxes: 1/8 + 1/64 + 1/512 of n. */
-	all = n * (b + 1 + 1 + 1 + 2) * 4 + start_cells(b, &steps) * 4;
+	/*
+	 * Entries, their coordinates again, numbers, places, keys; boxes: 1/8 +
+	 * 1/64 + 1/512 of n.
+	 */
+	all = n * (2 * b + 1 + 1 + 1 + 2) * 4 + start_cells(b, &steps) * 4;
 	return all + (n / 7 + 3 * NEAREST_WIDTH) * (2 * b + 1) * 4 + 64 * b;
 }
