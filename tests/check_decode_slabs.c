@@ -100,6 +100,8 @@ START_TEST(trellises_decode_alike)
 	static const uint32_t shape[][2] = {
 		{2048, 40}, {1111, 64},	 {1500, 33}, {513, 31}, {600, 1},
 		{700, 97},  {30, 2048}, {33, 1111}, {1, 3000}, {64, 64},
+		/* Sixteen lanes, and eight. */
+		{300, 50},  {171, 67},	{40, 301},  {20, 140},
 	};
 	static const enum dtype dtypes[] = {DTYPE_F16, DTYPE_BF16, DTYPE_F32};
 	/* About 5 and 2 bits; 9, where all symbols have raw bits. */
@@ -235,7 +237,7 @@ int main(void)
 	int failed;
 
 	blas_init();
-	tcase_add_loop_test(t, trellises_decode_alike, 0, 10);
+	tcase_add_loop_test(t, trellises_decode_alike, 0, 14);
 	tcase_add_loop_test(t, lossless_slabs_decode_alike, 0, 3);
 	tcase_add_loop_test(t, codebooks_decode_alike, 0, 4);
 	tcase_set_timeout(t, 300);
