@@ -112,6 +112,8 @@ static enum hvqz_ret take_all(struct reader *r, bool codes, uint8_t *raw,
 			      struct hvqz_err *err)
 {
 	const struct front *f = &r->front;
+	bool plain = codes && !r->mask && f->is_float && f->bits == 16 &&
+		     f->held == f->dtype && !f->drop && codes_fit_16(&r->codes);
 
 	for (size_t i = 0; i < r->n; i += PLANES_BLOCK) {
 		size_t m = r->n - i < PLANES_BLOCK ? r->n - i : PLANES_BLOCK;
@@ -122,6 +124,11 @@ static enum hvqz_ret take_all(struct reader *r, bool codes, uint8_t *raw,
 			class = room;
 			classes_get(&r->classes, i, m, class);
 			memset(class + m, 0, PLANES_BLOCK - m);
+		}
+		if (plain) {
+			TRY(codes_take_16(&r->codes, class, m, raw + 2 * i,
+					  err));
+			continue;
 		}
 		if (!codes)
 			memset(x, 0, m * sizeof(*x));

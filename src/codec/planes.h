@@ -244,6 +244,11 @@ enum hvqz_ret codes_open(struct codes_reader *r, struct cursor *c,
  */
 enum hvqz_ret codes_take(struct codes_reader *r, const uint8_t *class,
 			 size_t n, uint32_t *x, struct hvqz_err *err);
+/* Numbers of 16 bits, with nothing unusual about them? */
+bool codes_fit_16(const struct codes_reader *r);
+/* Then the same as codes_take(), to two bytes each. */
+enum hvqz_ret codes_take_16(struct codes_reader *r, const uint8_t *class,
+			    size_t n, uint8_t *raw, struct hvqz_err *err);
 /* After the last: was all used up? */
 enum hvqz_ret codes_close(const struct codes_reader *r, struct hvqz_err *err);
 void codes_free(struct codes_reader *r);

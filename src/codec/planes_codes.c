@@ -216,6 +216,83 @@ enum hvqz_ret codes_take(struct codes_reader *r, const uint8_t *class,
 	return HVQZ_OK;
 }
 
+bool codes_fit_16(const struct codes_reader *r)
+{
+	const struct codes_plan *p = &r->plan;
+	unsigned width = p->raw + p->sign;
+
+	/* No sum of symbols may leave 15 bits and a sign. */
+	return p->bits <= 15 && width && width <= DECODE_MAX_FIELD_16 &&
+	       p->first >= -(1 << 13) && p->first <= 1 << 14 &&
+	       r->lanes.n_lanes == RANS_MAX_LANES;
+}
+
+/* The escapes among n numbers at to, which have only their fields' bits. */
+static bool set_escapes_16(struct codes_reader *r, const uint8_t *t,
+			   const uint8_t *class, size_t n, uint8_t *to,
+			   int64_t *any)
+{
+	const struct codes_plan *p = &r->plan;
+	const uint8_t *at = t;
+
+	while ((at = memchr(at, (int)p->n, n - (size_t)(at - t)))) {
+		size_t i = (size_t)(at++ - t);
+		int64_t x = codes_first(p, class ? class[i] : 0);
+		uint32_t e;
+
+		if (r->at_escape == r->n_escapes)
+			return false;
+		e = r->escape[r->at_escape++];
+		/* Above the window, or (odd) below it. */
+		x += e & 1 ? -1 - (int64_t)(e >> 1) : p->n + (int64_t)(e >> 1);
+		*any |= x;
+		put_le16(to + 2 * i,
+			 (uint16_t)(get_le16(to + 2 * i) |
+				    (uint32_t)x << p->raw));
+	}
+	return true;
+}
+
+enum hvqz_ret codes_take_16(struct codes_reader *r, const uint8_t *class,
+			    size_t n, uint8_t *raw, struct hvqz_err *err)
+{
+	const struct codes_plan *p = &r->plan;
+	struct decode_split s = {
+		.first = (uint16_t)p->first, .octave = p->octave,
+		.raw = p->raw, .bits = p->bits, .sign = p->sign,
+		.n = (uint8_t)p->n,
+	};
+	const uint8_t *field = r->field + (r->at_bit >> 3);
+	uint8_t t[PLANES_BLOCK], rest[PLANES_BLOCK] = {0};
+	uint32_t x[PLANES_BLOCK], any = 0;
+	size_t done = 0;
+	int64_t bits;
+
+	if (!r->lanes.at && !(r->at_bit & 7))
+		done = RANS_MAX_LANES *
+		       r->kern->rounds16(r->lanes.state, &r->lanes.word,
+					 r->lanes.end, r->slots, class, &s,
+					 field, (size_t)(r->field_end - field),
+					 t, n / RANS_MAX_LANES, raw, &any);
+	r->at_bit += (uint64_t)done * (p->raw + p->sign);
+	bits = any;
+	if (!set_escapes_16(r, t, class, done, raw, &bits))
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "more than the %zu escapes announced",
+				 r->n_escapes);
+	if (bits >> (p->bits - p->raw))
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "a symbol that needs more than %u bits",
+				 p->bits - p->raw);
+	if (done == n)
+		return HVQZ_OK;
+	if (class)
+		memcpy(rest, class + done, n - done);
+	TRY(codes_take(r, class ? rest : NULL, n - done, x, err));
+	r->kern->store16(x, n - done, raw + 2 * done);
+	return HVQZ_OK;
+}
+
 enum hvqz_ret codes_close(const struct codes_reader *r, struct hvqz_err *err)
 {
 	if (!lanes_end(&r->lanes))

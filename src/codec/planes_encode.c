@@ -59,12 +59,17 @@ struct plan {
 };
 
 /* What all numbers have in common: low zeros, no signs; how many are 0. */
-static void survey(struct plan *p, const uint8_t *raw)
+static void survey(struct plan *p, const struct encode_kernels *kern,
+		   const uint8_t *raw)
 {
 	uint32_t any = 0, x[PLANES_BLOCK];
+	bool plain = p->front.bits == 16 && p->front.is_float &&
+		     p->front.held == p->front.dtype;
 
 	p->n_zeros = 0;
-	for (size_t i = 0; i < p->n; i += PLANES_BLOCK) {
+	if (plain)
+		any = kern->survey16(raw, p->n, &p->n_zeros);
+	for (size_t i = 0; !plain && i < p->n; i += PLANES_BLOCK) {
 		size_t m = p->n - i < PLANES_BLOCK ? p->n - i : PLANES_BLOCK;
 		uint32_t zeros = 0;
 
@@ -267,6 +272,7 @@ static enum hvqz_ret put_slab(const struct encode_kernels *kern,
 	struct plan p = {.n = slab->raw_len / unit};
 	uint64_t span = UINT64_MAX;
 	struct buf other = {0};
+	size_t start = out->len;
 	bool done, again = false, fits = false;
 	enum hvqz_ret ret;
 
@@ -284,7 +290,7 @@ static enum hvqz_ret put_slab(const struct encode_kernels *kern,
 	/* Integers of a byte are a list of bytes. */
 	fits = p.front.is_float || (unit > 1 && span <= UINT32_MAX);
 	if (fits) {
-		survey(&p, raw);
+		survey(&p, kern, raw);
 		TRY(put_numbers(kern, &p, raw, row_width(slab, p.n), effort, out,
 				&fits, err));
 	}
@@ -294,8 +300,8 @@ static enum hvqz_ret put_slab(const struct encode_kernels *kern,
 	if (!fits || unit == 1 || again) {
 		TRY_OUT(planes_put(kern, raw, p.n, unit, p.front.is_float, effort,
 				  &other, err));
-		if (!fits || other.len < out->len) {
-			buf_clear(out);
+		if (!fits || other.len < out->len - start) {
+			out->len = start;
 			buf_put(out, other.p, other.len);
 		}
 	}
@@ -309,19 +315,19 @@ out:
  * A byte of payload for every 2^16 of the slab: a container wants to see that
  * decoding is not too much work for a short file.
  */
-static void pad(struct buf *out, uint32_t raw_len)
+static void pad(struct buf *out, size_t start, uint32_t raw_len)
 {
-	size_t want = raw_len >> 16, len = out->len;
+	size_t want = raw_len >> 16, len = out->len - start;
 	struct buf whole = {0};
 
-	if (len >= want || out->failed)
+	if (out->failed || len >= want)
 		return;
-	buf_u8(&whole, out->p[0] | PLANES_PADDED);
+	buf_u8(&whole, out->p[start] | PLANES_PADDED);
 	varint_put(&whole, (uint32_t)(want - len));
 	for (size_t i = len; i < want; i++)
 		buf_u8(&whole, 0);
-	buf_put(&whole, out->p + 1, len - 1);
-	buf_clear(out);
+	buf_put(&whole, out->p + start + 1, len - 1);
+	out->len = start;
 	buf_put(out, whole.p, whole.len);
 	out->failed |= whole.failed;
 	buf_free(&whole);
@@ -335,22 +341,14 @@ enum hvqz_ret planes_encode(const struct codec_env *env,
 			    bool *declined, struct hvqz_err *err)
 {
 	int effort = set->effort < 1 ? 1 : set->effort > 9 ? 9 : set->effort;
-	struct buf made = {0};
-	enum hvqz_ret ret;
+	size_t start = out->len;
 
 	(void)sens;
 	(void)stats;
-	TRY_OUT(put_slab(env->kern->encode, slab, effort, raw, &made, err));
-	pad(&made, slab->raw_len);
-	*declined = made.len >= slab->raw_len;
-	if (!*declined)
-		buf_put(out, made.p, made.len);
-	ret = buf_ok(&made, err);
-	if (ret == HVQZ_OK)
-		ret = buf_ok(out, err);
-out:
-	buf_free(&made);
-	return ret;
+	TRY(put_slab(env->kern->encode, slab, effort, raw, out, err));
+	pad(out, start, slab->raw_len);
+	*declined = out->len - start >= slab->raw_len;
+	return buf_ok(out, err);
 }
 
 uint64_t planes_encode_memory(const struct slab *slab,

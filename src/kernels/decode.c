@@ -80,6 +80,44 @@ static size_t generic_wide_rounds(uint32_t *state, const uint8_t **word,
 	return i;
 }
 
+static size_t generic_rounds16(uint32_t *state, const uint8_t **word,
+			       const uint8_t *end, const uint32_t *slots,
+			       const uint8_t *class,
+			       const struct decode_split *s,
+			       const uint8_t *field, size_t left, uint8_t *sym,
+			       size_t n, uint8_t *to, uint32_t *any)
+{
+	unsigned width = s->raw + s->sign, low = (1u << s->raw) - 1;
+	unsigned up = s->bits - s->raw, high = (unsigned)s->sign << s->bits;
+	uint8_t which[DECODE_LANES] = {0};
+	size_t i = 0;
+
+	for (; i < n && left >= 3 * width + 16; i++) {
+		for (unsigned l = 0; class && l < DECODE_LANES; l++)
+			which[l] = class[l] >> 1 & 3;
+		if (!rounds(DECODE_LANES, state, word, end, slots, which, sym,
+			    1))
+			break;
+		for (unsigned l = 0; l < DECODE_LANES; l++) {
+			unsigned bit = l * width, x, f;
+
+			f = get_le16(field + bit / 8) >> bit % 8;
+			x = s->first + sym[l];
+			x += class ? (unsigned)(class[l] >> 3) << s->octave : 0;
+			x &= 0u - (sym[l] != s->n);
+			*any |= x & 0xffff;
+			x = x << s->raw | (f & low) | (f << up & high);
+			put_le16(to + 2 * l, (uint16_t)x);
+		}
+		sym += DECODE_LANES;
+		to += 2 * DECODE_LANES;
+		field += 4 * width;
+		left -= 4 * width;
+		class = class ? class + DECODE_LANES : NULL;
+	}
+	return i;
+}
+
 /* Eight in one load, where they fit. */
 static size_t generic_fields(const uint8_t *p, size_t left, unsigned width,
 			     size_t n, uint32_t *v)
@@ -212,6 +250,7 @@ static void generic_narrow(enum dtype dtype, const float *w, uint8_t *raw)
 
 const struct decode_kernels decode_generic = {
 	.rounds = generic_rounds,
+	.rounds16 = generic_rounds16,
 	.fields = generic_fields,
 	.place = generic_place,
 	.join = generic_join,
@@ -225,6 +264,8 @@ const struct decode_kernels decode_generic = {
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
+#include "kernels/decode_rounds_avx2.h"
+
 #include "kernels/decode_avx2.h"
 
 /* What both tables share. */
@@ -235,14 +276,12 @@ const struct decode_kernels decode_generic = {
 	.narrow = avx2_narrow
 
 const struct decode_kernels decode_avx2 = {
-	.rounds = avx2_rounds,
-	.wide_rounds = avx2_wide_rounds,
-	IN_AVX2,
+	.rounds = avx2_rounds, .rounds16 = avx2_rounds16,
+	.wide_rounds = avx2_wide_rounds, IN_AVX2
 };
 const struct decode_kernels decode_avx512 = {
-	.rounds = avx512_rounds,
-	.wide_rounds = avx512_wide_rounds,
-	IN_AVX2,
+	.rounds = avx512_rounds, .rounds16 = avx512_rounds16,
+	.wide_rounds = avx512_wide_rounds, IN_AVX2
 };
 
 #endif

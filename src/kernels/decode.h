@@ -17,8 +17,19 @@ enum {
 	DECODE_LANES = 32,	/* of a rANS stream, and of a row of points */
 	DECODE_STEP = 16,	/* loops over n may go on to a multiple of it */
 	DECODE_MAX_FIELD = 32,
+	DECODE_MAX_FIELD_16 = 9,	/* of rounds16 */
 	/* What no point is: the weight is 0 and the trellis passes over it. */
 	DECODE_NO_POINT = 127,
+};
+
+/* How rounds16 makes numbers of 16 bits. */
+struct decode_split {
+	uint16_t first;		/* the first symbol of class 0, modulo 2^16 */
+	unsigned octave;	/* log2 of the symbols a class step of 8 moves */
+	unsigned raw;		/* low bits, in the field */
+	unsigned bits;		/* of a magnitude, < 16 */
+	uint8_t sign;		/* 1: above its low bits, the field has a sign */
+	uint8_t n;		/* the symbol that is an escape */
 };
 
 struct decode_kernels {
@@ -33,6 +44,20 @@ struct decode_kernels {
 	size_t (*rounds)(unsigned lanes, uint32_t *state, const uint8_t **word,
 			 const uint8_t *end, const uint32_t *slots,
 			 const uint8_t *which, uint8_t *sym, size_t n);
+
+	/*
+	 * The same and, at once, the numbers: as place() and join() make them
+	 * of the symbols and of fields of raw + sign ≤ DECODE_MAX_FIELD_16
+	 * bits in the `left` bytes at field, little-endian to to[n][32]. The
+	 * table is that of the class's phase; class [n][32] may be NULL: 0.
+	 * Fewer rounds also where fields might lack. Where sym says escape a
+	 * number has only its field's bits, else symbols are or-ed to *any.
+	 */
+	size_t (*rounds16)(uint32_t *state, const uint8_t **word,
+			   const uint8_t *end, const uint32_t *slots,
+			   const uint8_t *class, const struct decode_split *s,
+			   const uint8_t *field, size_t left, uint8_t *sym,
+			   size_t n, uint8_t *to, uint32_t *any);
 
 	/*
 	 * Fields of width ≤ 32 bits, lowest bit first, from the `left` bytes at

@@ -1,312 +1,11 @@
 /*
- * decode_avx2.h - decode.h in AVX2's registers, and its rounds in AVX-512's.
- * Part of decode.c.
- *
- * A round keeps its 32 states in registers. What a lane's slot says comes by
- * gathers; the lanes that want a word get them from the next eight by a
- * permutation: a lane's word is that of index "how many before me want one",
- * a row of `rank` for each mask.
+ * decode_avx2.h - decode.h in AVX2's registers, but for its rounds. Part of
+ * decode.c.
  */
 #include "kernels/avx2.h"
 
-#define BIT(m, i) ((m) >> (i) & 1)
-#define UP_TO(m, i) \
-	(((i) > 0 ? BIT(m, 0) : 0) + ((i) > 1 ? BIT(m, 1) : 0) + \
-	 ((i) > 2 ? BIT(m, 2) : 0) + ((i) > 3 ? BIT(m, 3) : 0) + \
-	 ((i) > 4 ? BIT(m, 4) : 0) + ((i) > 5 ? BIT(m, 5) : 0) + \
-	 ((i) > 6 ? BIT(m, 6) : 0))
-#define RANKS(m) \
-	{ UP_TO(m, 0), UP_TO(m, 1), UP_TO(m, 2), UP_TO(m, 3), \
-	  UP_TO(m, 4), UP_TO(m, 5), UP_TO(m, 6), UP_TO(m, 7) }
-#define RANKS_4(m) RANKS(m), RANKS((m) + 1), RANKS((m) + 2), RANKS((m) + 3)
-#define RANKS_16(m) \
-	RANKS_4(m), RANKS_4((m) + 4), RANKS_4((m) + 8), RANKS_4((m) + 12)
-#define RANKS_64(m) \
-	RANKS_16(m), RANKS_16((m) + 16), RANKS_16((m) + 32), RANKS_16((m) + 48)
-
-/* [mask][lane]: bits of the mask below the lane's. */
-static const uint8_t rank[256][8] = {
-	RANKS_64(0), RANKS_64(64), RANKS_64(128), RANKS_64(192),
-};
-
-/* ---- rounds ---- */
-
-/* Eight lanes; the slots they had are returned. */
-static inline AVX2 __m256i pop8(__m256i *x, const uint32_t *slots,
-				const uint8_t *which)
-{
-	__m256i at = _mm256_and_si256(*x, _mm256_set1_epi32(4095)), e, f;
-
-	if (which)
-		at = _mm256_or_si256(
-			at, _mm256_slli_epi32(_mm256_cvtepu8_epi32(
-						      load8(which)), 12));
-	e = _mm256_i32gather_epi32((const int *)slots, at, 4);
-	f = _mm256_and_si256(_mm256_srli_epi32(e, 8), _mm256_set1_epi32(4095));
-	f = _mm256_add_epi32(f, _mm256_set1_epi32(1));
-	*x = _mm256_add_epi32(_mm256_mullo_epi32(f, _mm256_srli_epi32(*x, 12)),
-			      _mm256_srli_epi32(e, 20));
-	return e;
-}
-
-static inline AVX2 const uint8_t *refill8(__m256i *x, const uint8_t *word)
-{
-	__m256i low = _mm256_cmpeq_epi32(_mm256_srli_epi32(*x, 16),
-					 _mm256_setzero_si256());
-	unsigned m = (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(low));
-	__m256i w = _mm256_cvtepu16_epi32(load16(word));
-
-	w = _mm256_permutevar8x32_epi32(w,
-					_mm256_cvtepu8_epi32(load8(rank[m])));
-	w = _mm256_or_si256(w, _mm256_slli_epi32(*x, 16));
-	*x = _mm256_blendv_epi8(*x, w, low);
-	return word + 2 * (unsigned)__builtin_popcount(m);
-}
-
-/* The low bytes of 32 slots. */
-static inline AVX2 __m256i low_bytes(__m256i a, __m256i b, __m256i c,
-				     __m256i d)
-{
-	const __m256i byte = _mm256_set1_epi32(255);
-	const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-
-	a = _mm256_packus_epi32(_mm256_and_si256(a, byte),
-				_mm256_and_si256(b, byte));
-	c = _mm256_packus_epi32(_mm256_and_si256(c, byte),
-				_mm256_and_si256(d, byte));
-	return _mm256_permutevar8x32_epi32(_mm256_packus_epi16(a, c), order);
-}
-
-/* lanes is a constant: 8, 16 or 32. */
-static inline __attribute__((always_inline)) AVX2 size_t
-avx2_rounds_of(unsigned lanes, uint32_t *state, const uint8_t **word,
-	       const uint8_t *end, const uint32_t *slots, const uint8_t *which,
-	       uint8_t *sym, size_t n)
-{
-	__m256i x[4], e[4];
-	const uint8_t *p = *word;
-	size_t i = 0;
-
-	for (unsigned k = 0; k < lanes / 8; k++)
-		x[k] = load32(state + 8 * k);
-	for (; i < n && end - p >= 2 * DECODE_LANES; i++) {
-#pragma GCC unroll 4
-		for (unsigned k = 0; k < lanes / 8; k++)
-			e[k] = pop8(&x[k], slots, which ? which + 8 * k : NULL);
-#pragma GCC unroll 4
-		for (unsigned k = 0; k < lanes / 8; k++)
-			p = refill8(&x[k], p);
-		if (lanes == 32) {
-			save32(sym, low_bytes(e[0], e[1], e[2], e[3]));
-		} else {
-			__m256i v = low_bytes(e[0], e[lanes / 16], e[0], e[0]);
-
-			if (lanes == 16)
-				save16(sym, _mm256_castsi256_si128(v));
-			else
-				_mm_storel_epi64((__m128i *)(void *)sym,
-						 _mm256_castsi256_si128(v));
-		}
-		sym += lanes;
-		which = which ? which + lanes : NULL;
-	}
-	for (unsigned k = 0; k < lanes / 8; k++)
-		save32(state + 8 * k, x[k]);
-	*word = p;
-	return i;
-}
-
-static AVX2 size_t avx2_rounds(unsigned lanes, uint32_t *state,
-			       const uint8_t **word, const uint8_t *end,
-			       const uint32_t *slots, const uint8_t *which,
-			       uint8_t *sym, size_t n)
-{
-	if (lanes == 8)
-		return avx2_rounds_of(8, state, word, end, slots, which, sym,
-				      n);
-	if (lanes == 16)
-		return avx2_rounds_of(16, state, word, end, slots, which, sym,
-				      n);
-	if (which)
-		return avx2_rounds_of(32, state, word, end, slots, which, sym,
-				      n);
-	return avx2_rounds_of(32, state, word, end, slots, NULL, sym, n);
-}
-
-/* Sixteen lanes. */
-static inline AVX512 __m512i pop16(__m512i *x, const uint32_t *slots,
-				   const uint8_t *which)
-{
-	__m512i at = _mm512_and_si512(*x, _mm512_set1_epi32(4095)), e, f;
-
-	if (which)
-		at = _mm512_or_si512(
-			at, _mm512_slli_epi32(_mm512_cvtepu8_epi32(
-						      load16(which)), 12));
-	e = _mm512_i32gather_epi32(at, slots, 4);
-	f = _mm512_and_si512(_mm512_srli_epi32(e, 8), _mm512_set1_epi32(4095));
-	f = _mm512_add_epi32(f, _mm512_set1_epi32(1));
-	*x = _mm512_add_epi32(_mm512_mullo_epi32(f, _mm512_srli_epi32(*x, 12)),
-			      _mm512_srli_epi32(e, 20));
-	return e;
-}
-
-static inline AVX512 const uint8_t *refill16(__m512i *x, const uint8_t *word)
-{
-	__mmask16 m = _mm512_cmplt_epu32_mask(*x, _mm512_set1_epi32(65536));
-	__m512i w = _mm512_cvtepu16_epi32(load32(word));
-
-	*x = _mm512_mask_or_epi32(*x, m, _mm512_slli_epi32(*x, 16),
-				  _mm512_maskz_expand_epi32(m, w));
-	return word + 2 * (unsigned)__builtin_popcount(m);
-}
-
-/* lanes is a constant: 16 or 32. */
-static inline __attribute__((always_inline)) AVX512 size_t
-avx512_rounds_of(unsigned lanes, uint32_t *state, const uint8_t **word,
-		 const uint8_t *end, const uint32_t *slots,
-		 const uint8_t *which, uint8_t *sym, size_t n)
-{
-	__m512i x[2], e[2];
-	const uint8_t *p = *word;
-	size_t i = 0;
-
-	for (unsigned k = 0; k < lanes / 16; k++)
-		x[k] = _mm512_loadu_si512(state + 16 * k);
-	for (; i < n && end - p >= 2 * DECODE_LANES; i++) {
-#pragma GCC unroll 2
-		for (unsigned k = 0; k < lanes / 16; k++)
-			e[k] = pop16(&x[k], slots,
-				     which ? which + 16 * k : NULL);
-#pragma GCC unroll 2
-		for (unsigned k = 0; k < lanes / 16; k++) {
-			p = refill16(&x[k], p);
-			save16(sym + 16 * k, _mm512_cvtepi32_epi8(e[k]));
-		}
-		sym += lanes;
-		which = which ? which + lanes : NULL;
-	}
-	for (unsigned k = 0; k < lanes / 16; k++)
-		_mm512_storeu_si512(state + 16 * k, x[k]);
-	*word = p;
-	return i;
-}
-
-static AVX512 size_t avx512_rounds(unsigned lanes, uint32_t *state,
-				   const uint8_t **word, const uint8_t *end,
-				   const uint32_t *slots, const uint8_t *which,
-				   uint8_t *sym, size_t n)
-{
-	if (lanes == 8)
-		return avx2_rounds(lanes, state, word, end, slots, which, sym,
-				   n);
-	if (lanes == 16)
-		return avx512_rounds_of(16, state, word, end, slots, which,
-					sym, n);
-	if (which)
-		return avx512_rounds_of(32, state, word, end, slots, which,
-					sym, n);
-	return avx512_rounds_of(32, state, word, end, slots, NULL, sym, n);
-}
-
-/* Eight lanes; their symbols are returned. */
-static inline AVX2 __m256i wide_pop8(__m256i *x, const uint16_t *slot,
-				     const uint32_t *span, __m256i mask,
-				     __m128i bits)
-{
-	const __m256i half = _mm256_set1_epi32(0xffff);
-	__m256i y = _mm256_and_si256(*x, mask), s, e;
-
-	s = _mm256_i32gather_epi32((const int *)(const void *)slot, y, 2);
-	s = _mm256_and_si256(s, half);
-	e = _mm256_i32gather_epi32((const int *)span, s, 4);
-	y = _mm256_sub_epi32(y, _mm256_srli_epi32(e, 16));
-	e = _mm256_and_si256(e, half);
-	e = _mm256_mullo_epi32(e, _mm256_srl_epi32(*x, bits));
-	*x = _mm256_add_epi32(e, y);
-	return s;
-}
-
-static AVX2 size_t avx2_wide_rounds(uint32_t *state, const uint8_t **word,
-				    const uint8_t *end, const uint16_t *slot,
-				    const uint32_t *span, unsigned bits,
-				    uint16_t *sym, size_t n)
-{
-	const __m256i mask = _mm256_set1_epi32((1 << bits) - 1);
-	const __m128i by = _mm_cvtsi32_si128((int)bits);
-	__m256i a = load32(state), b = load32(state + 8);
-	__m256i c = load32(state + 16), d = load32(state + 24);
-	const uint8_t *p = *word;
-	size_t i = 0;
-
-	for (; i < n && end - p >= 2 * DECODE_LANES; i++) {
-		__m256i sa = wide_pop8(&a, slot, span, mask, by);
-		__m256i sb = wide_pop8(&b, slot, span, mask, by);
-		__m256i sc = wide_pop8(&c, slot, span, mask, by);
-		__m256i sd = wide_pop8(&d, slot, span, mask, by);
-
-		p = refill8(&a, p);
-		p = refill8(&b, p);
-		p = refill8(&c, p);
-		p = refill8(&d, p);
-		sa = _mm256_packus_epi32(sa, sb);
-		sc = _mm256_packus_epi32(sc, sd);
-		save32(sym, _mm256_permute4x64_epi64(sa, 0xd8));
-		save32(sym + 16, _mm256_permute4x64_epi64(sc, 0xd8));
-		sym += DECODE_LANES;
-	}
-	save32(state, a);
-	save32(state + 8, b);
-	save32(state + 16, c);
-	save32(state + 24, d);
-	*word = p;
-	return i;
-}
-
-static inline AVX512 __m512i wide_pop16(__m512i *x, const uint16_t *slot,
-					const uint32_t *span, __m512i mask,
-					__m128i bits)
-{
-	const __m512i half = _mm512_set1_epi32(0xffff);
-	__m512i y = _mm512_and_si512(*x, mask), s, e;
-
-	s = _mm512_and_si512(_mm512_i32gather_epi32(y, slot, 2), half);
-	e = _mm512_i32gather_epi32(s, span, 4);
-	y = _mm512_sub_epi32(y, _mm512_srli_epi32(e, 16));
-	e = _mm512_and_si512(e, half);
-	e = _mm512_mullo_epi32(e, _mm512_srl_epi32(*x, bits));
-	*x = _mm512_add_epi32(e, y);
-	return s;
-}
-
-static AVX512 size_t avx512_wide_rounds(uint32_t *state, const uint8_t **word,
-					const uint8_t *end,
-					const uint16_t *slot,
-					const uint32_t *span, unsigned bits,
-					uint16_t *sym, size_t n)
-{
-	const __m512i mask = _mm512_set1_epi32((1 << bits) - 1);
-	const __m128i by = _mm_cvtsi32_si128((int)bits);
-	__m512i a = _mm512_loadu_si512(state);
-	__m512i b = _mm512_loadu_si512(state + 16);
-	const uint8_t *p = *word;
-	size_t i = 0;
-
-	for (; i < n && end - p >= 2 * DECODE_LANES; i++) {
-		__m512i sa = wide_pop16(&a, slot, span, mask, by);
-		__m512i sb = wide_pop16(&b, slot, span, mask, by);
-
-		p = refill16(&a, p);
-		p = refill16(&b, p);
-		save32(sym, _mm512_cvtepi32_epi16(sa));
-		save32(sym + 16, _mm512_cvtepi32_epi16(sb));
-		sym += DECODE_LANES;
-	}
-	_mm512_storeu_si512(state, a);
-	_mm512_storeu_si512(state + 16, b);
-	*word = p;
-	return i;
-}
+/* Every processor that has AVX2 has this, but it has a bit of its own. */
+#define F16C __attribute__((target("avx2,f16c")))
 
 /* ---- numbers ---- */
 
@@ -519,22 +218,14 @@ static inline AVX2 __m256i clamp8(const float *w, uint32_t max, __m256i *sign)
 	return _mm256_min_epu32(mag, _mm256_set1_epi32((int)max));
 }
 
-/* f16_from_f32() without its branches. */
-static inline AVX2 __m256i f16_8(const float *w)
+/* As f16_from_f32(): the processor rounds to nearest even, too. */
+static inline F16C __m128i f16_8(const float *w)
 {
-	__m256i sign, mag = clamp8(w, 0x477fe000, &sign), few, odd, low;
-	__m256 tiny;
+	__m256i sign, mag = clamp8(w, 0x477fe000, &sign);
 
-	tiny = _mm256_add_ps(_mm256_castsi256_ps(mag), _mm256_set1_ps(0.5f));
-	few = _mm256_sub_epi32(_mm256_castps_si256(tiny),
-			       _mm256_set1_epi32(0x3f000000));
-	low = _mm256_cmpgt_epi32(_mm256_set1_epi32(0x38800000), mag);
-	odd = _mm256_and_si256(_mm256_srli_epi32(mag, 13),
-			       _mm256_set1_epi32(1));
-	mag = _mm256_add_epi32(_mm256_add_epi32(mag, odd),
-			       _mm256_set1_epi32(0xfff - 0x38000000));
-	mag = _mm256_blendv_epi8(_mm256_srli_epi32(mag, 13), few, low);
-	return _mm256_or_si256(mag, _mm256_srli_epi32(sign, 16));
+	return _mm256_cvtps_ph(
+		_mm256_castsi256_ps(_mm256_or_si256(mag, sign)),
+		_MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
 static inline AVX2 __m256i bf16_8(const float *w)
@@ -548,7 +239,7 @@ static inline AVX2 __m256i bf16_8(const float *w)
 	return _mm256_srli_epi32(_mm256_or_si256(mag, sign), 16);
 }
 
-static AVX2 void avx2_narrow(enum dtype dtype, const float *w, uint8_t *raw)
+static F16C void avx2_narrow(enum dtype dtype, const float *w, uint8_t *raw)
 {
 	if (dtype != DTYPE_F16 && dtype != DTYPE_BF16) {
 		for (unsigned i = 0; i < DECODE_LANES; i += 8) {
@@ -558,16 +249,14 @@ static AVX2 void avx2_narrow(enum dtype dtype, const float *w, uint8_t *raw)
 		}
 		return;
 	}
+	if (dtype == DTYPE_F16) {
+		for (unsigned i = 0; i < DECODE_LANES; i += 8)
+			save16(raw + 2 * i, f16_8(w + i));
+		return;
+	}
 	for (unsigned i = 0; i < DECODE_LANES; i += 16) {
-		__m256i a, b;
+		__m256i a = bf16_8(w + i), b = bf16_8(w + i + 8);
 
-		if (dtype == DTYPE_F16) {
-			a = f16_8(w + i);
-			b = f16_8(w + i + 8);
-		} else {
-			a = bf16_8(w + i);
-			b = bf16_8(w + i + 8);
-		}
 		a = _mm256_permute4x64_epi64(_mm256_packus_epi32(a, b), 0xd8);
 		save32(raw + 2 * i, a);
 	}

@@ -50,6 +50,7 @@ const struct kernels kernels_generic = {
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
+#include <cpuid.h>
 #include <immintrin.h>
 
 static inline __attribute__((target("avx2"))) void
@@ -88,12 +89,21 @@ static const struct kernels avx512 = {
 	.encode = &encode_avx512,
 };
 
+/* Not every compiler's __builtin_cpu_supports() knows it. */
+static bool has_f16c(void)
+{
+	unsigned a, b, c = 0, d;
+
+	return __get_cpuid(1, &a, &b, &c, &d) && c & bit_F16C;
+}
+
 const struct kernels *kernels_named(const char *name)
 {
 	__builtin_cpu_init();
 	if (!strcmp(name, "generic"))
 		return &kernels_generic;
 	if (!__builtin_cpu_supports("avx2") ||
+	    !has_f16c() ||
 	    !__builtin_cpu_supports("popcnt"))
 		return NULL;
 	if (!strcmp(name, "avx512") && __builtin_cpu_supports("avx512f"))
