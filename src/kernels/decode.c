@@ -80,6 +80,64 @@ static size_t generic_wide_rounds(uint32_t *state, const uint8_t **word,
 	return i;
 }
 
+/* Fields of width ≤ DECODE_MAX_FIELD_16, n a multiple of 8, and more bits. */
+static inline void fields16(const uint8_t *restrict p, unsigned width,
+			    size_t n, uint16_t *restrict f)
+{
+	for (size_t i = 0; i < n; i += 8, p += width) {
+		uint64_t eight = get_le64(p);
+
+		for (unsigned k = 0; k < 7; k++)
+			f[i + k] = (uint16_t)(eight >> k * width);
+		/* Of nine bits, eight bytes have only the last one's begin. */
+		f[i + 7] = (uint16_t)(get_le16(p + 7 * width / 8) >>
+				      7 * width % 8);
+	}
+}
+
+/* x is the symbols' place by class, then the numbers; whole steps. */
+static inline uint16_t join16(const struct decode_split *s,
+			      const uint8_t *restrict sym,
+			      const uint16_t *restrict f, size_t n,
+			      uint16_t *restrict x)
+{
+	uint16_t low = (uint16_t)((1u << s->raw) - 1), any[DECODE_STEP] = {0};
+	uint16_t high = (uint16_t)(s->sign << s->bits), n_sym = s->n;
+	unsigned raw = s->raw, up = s->bits - s->raw;
+
+	for (size_t i = 0; i < n; i += DECODE_STEP)
+		for (unsigned k = 0; k < DECODE_STEP; k++) {
+			uint16_t is = (uint16_t)(0u - (sym[i + k] != n_sym));
+			uint16_t v = (uint16_t)((x[i + k] + sym[i + k]) & is);
+
+			any[k] |= v;
+			v = (uint16_t)(v << raw);
+			v |= f[i + k] & low;
+			v |= (uint16_t)(f[i + k] << up) & high;
+			x[i + k] = v;
+		}
+	for (unsigned k = 1; k < DECODE_STEP; k++)
+		any[0] |= any[k];
+	return any[0];
+}
+
+/* The first symbols of the classes' windows. */
+static inline void place16(const struct decode_split *s,
+			   const uint8_t *restrict class, size_t n,
+			   uint16_t *restrict x)
+{
+	uint16_t first = s->first;
+	unsigned octave = s->octave;
+
+	for (size_t i = 0; i < n; i += DECODE_STEP)
+		for (unsigned k = 0; k < DECODE_STEP; k++)
+			x[i + k] = first;
+	for (size_t i = 0; class && i < n; i += DECODE_STEP)
+		for (unsigned k = 0; k < DECODE_STEP; k++)
+			x[i + k] = (uint16_t)(x[i + k] +
+					      ((class[i + k] >> 3) << octave));
+}
+
 static size_t generic_rounds16(uint32_t *state, const uint8_t **word,
 			       const uint8_t *end, const uint32_t *slots,
 			       const uint8_t *class,
@@ -87,35 +145,33 @@ static size_t generic_rounds16(uint32_t *state, const uint8_t **word,
 			       const uint8_t *field, size_t left, uint8_t *sym,
 			       size_t n, uint8_t *to, uint32_t *any)
 {
-	unsigned width = s->raw + s->sign, low = (1u << s->raw) - 1;
-	unsigned up = s->bits - s->raw, high = (unsigned)s->sign << s->bits;
-	uint8_t which[DECODE_LANES] = {0};
-	size_t i = 0;
+	enum { SOME = 16, NUMBERS = SOME * DECODE_LANES };
+	size_t width = s->raw + s->sign, done = 0, m, got;
+	uint16_t f[NUMBERS], x[NUMBERS];
+	uint8_t which[NUMBERS] = {0};
 
-	for (; i < n && left >= 3 * width + 16; i++) {
-		for (unsigned l = 0; class && l < DECODE_LANES; l++)
-			which[l] = class[l] >> 1 & 3;
-		if (!rounds(DECODE_LANES, state, word, end, slots, which, sym,
-			    1))
-			break;
-		for (unsigned l = 0; l < DECODE_LANES; l++) {
-			unsigned bit = l * width, x, f;
-
-			f = get_le16(field + bit / 8) >> bit % 8;
-			x = s->first + sym[l];
-			x += class ? (unsigned)(class[l] >> 3) << s->octave : 0;
-			x &= 0u - (sym[l] != s->n);
-			*any |= x & 0xffff;
-			x = x << s->raw | (f & low) | (f << up & high);
-			put_le16(to + 2 * l, (uint16_t)x);
-		}
-		sym += DECODE_LANES;
-		to += 2 * DECODE_LANES;
-		field += 4 * width;
-		left -= 4 * width;
-		class = class ? class + DECODE_LANES : NULL;
-	}
-	return i;
+	if (left < 3 * width + 16)
+		return 0;
+	left = (left - (3 * width + 16)) / (4 * width) + 1;
+	n = n < left ? n : left;
+	do {
+		m = n - done < SOME ? n - done : SOME;
+		for (size_t i = 0; class && i < m * DECODE_LANES; i++)
+			which[i] = class[i] >> 1 & 3;
+		got = generic_rounds(DECODE_LANES, state, word, end, slots,
+				     class ? which : NULL, sym, m);
+		place16(s, class, got * DECODE_LANES, x);
+		fields16(field, (unsigned)width, got * DECODE_LANES, f);
+		*any |= join16(s, sym, f, got * DECODE_LANES, x);
+		for (size_t i = 0; i < got * DECODE_LANES; i++)
+			put_le16(to + 2 * i, x[i]);
+		sym += NUMBERS;
+		to += 2 * NUMBERS;
+		field += 4 * SOME * width;
+		class = class ? class + NUMBERS : NULL;
+		done += got;
+	} while (got == SOME && done < n);
+	return done;
 }
 
 /* Eight in one load, where they fit. */

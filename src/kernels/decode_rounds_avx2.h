@@ -381,7 +381,7 @@ static inline AVX2 struct joiner joiner_of(const struct decode_split *s)
 }
 
 /* Sixteen numbers; escape: all ones where the symbol is one. */
-static inline AVX2 void join16(const struct joiner *j, __m128i sym,
+static inline AVX2 void half32(const struct joiner *j, __m128i sym,
 			       __m128i escape, const uint8_t *class,
 			       const uint8_t *field, uint8_t *to, __m256i *any)
 {
@@ -411,9 +411,9 @@ static inline AVX2 void join32(const struct joiner *j, __m256i sym,
 {
 	__m256i escape = _mm256_cmpeq_epi8(sym, j->n);
 
-	join16(j, _mm256_castsi256_si128(sym), _mm256_castsi256_si128(escape),
+	half32(j, _mm256_castsi256_si128(sym), _mm256_castsi256_si128(escape),
 	       class, field, to, any);
-	join16(j, _mm256_extracti128_si256(sym, 1),
+	half32(j, _mm256_extracti128_si256(sym, 1),
 	       _mm256_extracti128_si256(escape, 1), class ? class + 16 : NULL,
 	       field + 2 * j->width, to + 32, any);
 }

@@ -46,20 +46,40 @@ static uint8_t *generic_rounds(uint32_t *state, const struct encode_sym *syms,
 	return end;
 }
 
+/* n ≤ STEP numbers, and zeros behind them. */
+static inline void load_step(const uint8_t *restrict raw, size_t n,
+			  uint16_t *restrict x)
+{
+	if (n == ENCODE_STEP) {
+		for (unsigned k = 0; k < ENCODE_STEP; k++)
+			x[k] = get_le16(raw + 2 * k);
+		return;
+	}
+	for (unsigned k = 0; k < ENCODE_STEP; k++)
+		x[k] = k < n ? get_le16(raw + 2 * k) : 0;
+}
+
 static uint32_t generic_survey16(const uint8_t *restrict raw, size_t n,
 				 size_t *n_zeros)
 {
-	uint32_t any = 0;
+	uint16_t any[ENCODE_STEP] = {0}, x[ENCODE_STEP];
 	size_t zeros = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		uint32_t x = get_le16(raw + 2 * i);
+	for (size_t i = 0; i < n; i += ENCODE_STEP) {
+		size_t m = n - i < ENCODE_STEP ? n - i : ENCODE_STEP;
+		uint16_t few = 0;
 
-		any |= x;
-		zeros += !x;
+		load_step(raw + 2 * i, m, x);
+		for (unsigned k = 0; k < ENCODE_STEP; k++)
+			any[k] |= x[k];
+		for (unsigned k = 0; k < ENCODE_STEP; k++)
+			few = (uint16_t)(few + !x[k]);
+		zeros += few - (ENCODE_STEP - m);
 	}
+	for (unsigned k = 1; k < ENCODE_STEP; k++)
+		any[0] |= any[k];
 	*n_zeros = zeros;
-	return any;
+	return any[0];
 }
 
 static void generic_index16(const uint8_t *restrict raw,
@@ -67,41 +87,38 @@ static void generic_index16(const uint8_t *restrict raw,
 			    const struct encode_split *s, uint16_t zero,
 			    uint16_t size, uint16_t *restrict index)
 {
-	unsigned mask = (1u << s->bits) - 1, shift = s->shift;
+	uint16_t mask = (uint16_t)((1u << s->bits) - 1), x[ENCODE_STEP];
+	unsigned shift = s->shift, octave = s->octave;
 
-	for (size_t i = 0; i < n; i++) {
-		unsigned at = (get_le16(raw + 2 * i) & mask) >> shift;
+	for (size_t i = 0; i < n; i += ENCODE_STEP) {
+		size_t m = n - i < ENCODE_STEP ? n - i : ENCODE_STEP;
 
-		if (class)
-			at += size * (class[i] >> 1 & 3u) -
-			      ((unsigned)(class[i] >> 3) << s->octave);
-		index[i] = (uint16_t)(at + zero);
+		load_step(raw + 2 * i, m, x);
+		for (unsigned k = 0; k < ENCODE_STEP; k++)
+			x[k] = (uint16_t)(((x[k] & mask) >> shift) + zero);
+		for (unsigned k = 0; class && k < m; k++)
+			x[k] = (uint16_t)(
+				x[k] + size * (class[i + k] >> 1 & 3u) -
+				((unsigned)(class[i + k] >> 3) << octave));
+		memcpy(index + i, x, sizeof(x));
 	}
 }
 
-/* Fields of n numbers, as bits from a whole byte on. */
-static void put_fields(const uint8_t *raw, size_t n,
-		       const struct encode_split *s, uint8_t *to)
+/* A step's fields: 2 · width bytes. */
+static inline void put_fields(const uint16_t *f, unsigned width, uint8_t *to)
 {
-	unsigned low = (1u << s->shift) - 1, up = s->bits - s->shift;
-	unsigned high = s->sign << s->shift, width = s->shift + s->sign;
-	unsigned held = 0;
-	uint64_t acc = 0;
+	for (unsigned i = 0; i < ENCODE_STEP; i += 8, to += width) {
+		uint64_t acc = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		unsigned x = get_le16(raw + 2 * i);
-
-		acc |= (uint64_t)((x & low) | (x >> up & high)) << held;
-		held += width;
-		if (held < 32)
-			continue;
-		put_le32(to, (uint32_t)acc);
-		to += 4;
-		acc >>= 32;
-		held -= 32;
+		for (unsigned k = 0; k < 7; k++)
+			acc |= (uint64_t)f[i + k] << k * width;
+		if (width == 9)
+			to[8] = (uint8_t)(f[i + 7] >> 1);
+		acc |= (uint64_t)f[i + 7] << 7 * width;
+		/* Behind eight fields come the next eight, or slack. */
+		for (unsigned k = 0; k < 8 && k < width; k++)
+			to[k] = (uint8_t)(acc >> 8 * k);
 	}
-	for (; held; held = held < 8 ? 0 : held - 8, acc >>= 8)
-		*to++ = (uint8_t)acc;
 }
 
 static size_t generic_split16(const uint8_t *restrict raw,
@@ -110,24 +127,42 @@ static size_t generic_split16(const uint8_t *restrict raw,
 			      uint16_t *restrict key, uint8_t *restrict field,
 			      uint16_t *restrict escape)
 {
-	unsigned mask = (1u << s->bits) - 1;
+	unsigned shift = s->shift, octave = s->octave, up = s->bits - shift;
+	unsigned width = shift + s->sign;
+	uint16_t mask = (uint16_t)((1u << s->bits) - 1), first = s->first;
+	uint16_t low = (uint16_t)((1u << shift) - 1), top = s->n;
+	uint16_t high = (uint16_t)(s->sign << shift);
 	size_t n_escapes = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		unsigned x = get_le16(raw + 2 * i) & mask, k = 0, t;
+	for (size_t i = 0; i < n; i += ENCODE_STEP) {
+		size_t m = n - i < ENCODE_STEP ? n - i : ENCODE_STEP;
+		uint16_t x[ENCODE_STEP], t[ENCODE_STEP], f[ENCODE_STEP];
+		uint16_t over = 0;
 
-		t = (x >> s->shift) - s->first;
-		if (class) {
-			t -= (unsigned)(class[i] >> 3) << s->octave;
-			k = (unsigned)class[i] << 7 & 0x300;
+		load_step(raw + 2 * i, m, x);
+		for (unsigned k = 0; k < ENCODE_STEP; k++)
+			t[k] = (uint16_t)(((x[k] & mask) >> shift) - first);
+		for (unsigned k = 0; class && k < m; k++)
+			t[k] = (uint16_t)(t[k] -
+					  ((class[i + k] >> 3) << octave));
+		for (unsigned k = 0; k < m; k++)
+			over |= t[k] >= top;
+		for (unsigned k = 0; over && k < m; k++) {
+			if (t[k] < top)
+				continue;
+			escape[n_escapes++] = (uint16_t)(i + k);
+			t[k] = top;
 		}
-		t &= 0xffff;
-		escape[n_escapes] = (uint16_t)i;
-		n_escapes += t >= s->n;
-		key[i] = (uint16_t)(k | (t < s->n ? t : s->n));
+		for (unsigned k = 0; class && k < m; k++)
+			t[k] |= (uint16_t)(class[i + k] << 7 & 0x300);
+		memcpy(key + i, t, m * sizeof(*t));
+		if (!field)
+			continue;
+		for (unsigned k = 0; k < ENCODE_STEP; k++)
+			f[k] = (uint16_t)((x[k] & low) | (x[k] >> up & high));
+		put_fields(f, width, field);
+		field += 2 * width;
 	}
-	if (field)
-		put_fields(raw, n, s, field);
 	return n_escapes;
 }
 
