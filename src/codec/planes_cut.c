@@ -101,7 +101,8 @@ static void cut_16(struct cutter *c, size_t i, size_t n, uint8_t *field,
 		.sign = p->sign,
 	};
 	uint8_t room[2 * PLANES_BLOCK], class_room[PLANES_BLOCK];
-	uint8_t fields[PLANES_BLOCK / 8 * ENCODE_MAX_FIELD + ENCODE_SLACK];
+	uint8_t fields[PLANES_BLOCK / 8 * ENCODE_MAX_FIELD +
+		       ENCODE_SLACK] = {0};
 	const struct numbers *v = c->numbers;
 	const uint8_t *raw = numbers_16(v, i, n, room);
 	const uint8_t *class = numbers_classes(v, i, n, class_room);

@@ -354,12 +354,20 @@ enum hvqz_ret planes_encode(const struct codec_env *env,
 uint64_t planes_encode_memory(const struct slab *slab,
 			      const struct codec_settings *set)
 {
-	uint64_t n = slab->raw_len / front_of(slab->dtype, slab->dtype).unit;
+	unsigned unit = front_of(slab->dtype, slab->dtype).unit;
+	uint64_t n = slab->raw_len / unit;
+	/* zstd's context at its levels (planes_bytes.c), histograms. */
+	uint64_t fixed = (uint64_t)(set->effort > 8   ? 88
+				    : set->effort > 7 ? 56
+						      : 8) << 20;
 
 	/*
-	 * zstd's context. A unit: key, word, raw field; as a sparse number
-	 * with its class and mask. The payload, three tries of it, growing.
+	 * A unit as a sparse number, with class and mask: 5¼ bytes. Its raw
+	 * field 4 at most, its words 2, its escape and that one's code 4. Or
+	 * else, of a byte plane: itself, codes twice their length as buffers
+	 * grow, field, words and escapes; F64's low halves are four of these.
+	 * Another payload, of planes or tried for, growing as well.
 	 */
-	return ((uint64_t)(set->effort > 7 ? 96 : 16) << 20) + 14 * n +
-	       6 * (uint64_t)slab->raw_len;
+	return fixed + (unit == 8 ? 40 : unit == 4 ? 16 : 14) * n +
+	       2 * (uint64_t)slab->raw_len;
 }
