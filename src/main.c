@@ -12,6 +12,7 @@
 #include "cli/base_file.h"
 #include "cli/blas_env.h"
 #include "cli/convert.h"
+#include "cli/cpu_off.h"
 #include "cli/descriptors.h"
 #include "cli/hardware.h"
 #include "cli/list.h"
@@ -33,6 +34,9 @@ int main(int argc, char **argv)
 
 	go = args_parse(&args, argc, argv) == ARGS_RUN;
 	message_setup(args.common.verbosity, args.common.no_warn_status);
+#ifdef HVQZ_TEST_HOOKS
+	go = go && cpu_off_settle(&args.common.kern);
+#endif
 	go = go && hardware_settle(&args.common) &&
 	     sidecars_load(&args, &sidecars) && base_file_open(&base, &args);
 

@@ -464,6 +464,33 @@ START_TEST(narrowing_rounds_alike)
 }
 END_TEST
 
+START_TEST(instruction_sets_can_be_left_out)
+{
+	const struct kernels *all = kernels_select(), *k;
+	const char *bad = NULL;
+
+	ck_assert_ptr_eq(kernels_without("", &bad), all);
+	ck_assert_ptr_eq(kernels_without("avx2", &bad), &kernels_generic);
+	ck_assert_ptr_eq(kernels_without("avx512,avx2", &bad),
+			 &kernels_generic);
+	ck_assert_ptr_eq(kernels_without("avx2,avx2,avx512", &bad),
+			 &kernels_generic);
+	k = kernels_named("avx2");
+	ck_assert_ptr_eq(kernels_without("avx512", &bad),
+			 k ? k : &kernels_generic);
+	ck_assert_ptr_null(bad);
+	for (const char *const *w = (const char *const[]){
+			"generic", "avx5", "avx5122", "AVX2", ",", "avx2,",
+			"avx2 ", "avx512,,avx2", NULL}; *w; w++) {
+		bad = NULL;
+		ck_assert_ptr_null(kernels_without(*w, &bad));
+		ck_assert(bad >= *w && bad <= *w + strlen(*w));
+	}
+	ck_assert_ptr_null(kernels_without("avx2,sse", &bad));
+	ck_assert_str_eq(bad, "sse");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("decoding kernels");
@@ -481,6 +508,7 @@ int main(void)
 	tcase_add_loop_test(t, bytes_are_turned, 0, 3);
 	tcase_add_loop_test(t, points_are_restored, 0, 3);
 	tcase_add_loop_test(t, narrowing_rounds_alike, 0, 3);
+	tcase_add_test(t, instruction_sets_can_be_left_out);
 	tcase_set_timeout(t, 120);
 	suite_add_tcase(s, t);
 	srunner_run_all(sr, CK_NORMAL);

@@ -16,6 +16,8 @@ struct common_args {
 	unsigned threads;		/* 0: not settled yet */
 	bool has_memory;		/* -M was given */
 	uint64_t memory;		/* 0: no limit */
+	/* Not an option: of test builds (cpu_off.h). NULL: the fastest. */
+	const struct kernels *kern;
 
 	int verbosity;			/* as message_setup() */
 	bool no_warn_status;		/* -Q */

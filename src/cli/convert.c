@@ -206,6 +206,7 @@ void convert_file(const struct args *args, struct sens_table *sens,
 		.progress = progress_update,
 		.stopped = signals_stopped,
 		.scratch = &t.scratch_ops,
+		.kern = args->common.kern,
 	};
 	t.scratch_ops = scratch_file_ops(&t.scratch);
 	if (args->mode != MODE_ENCODE && !content_suits(&t.in)) {

@@ -11,7 +11,7 @@
 struct codec_env job_codec_env(const struct job_env *env)
 {
 	return (struct codec_env){
-		.kern = kernels_select(),
+		.kern = env->kern ? env->kern : kernels_select(),
 		.stopped = env->stopped,
 		.stopped_ctx = env->stopped_ctx,
 	};

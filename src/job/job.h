@@ -45,6 +45,7 @@ struct job_env {
 	bool (*stopped)(void *ctx);
 	void *stopped_ctx;
 	const struct job_scratch *scratch;	/* or NULL */
+	const struct kernels *kern;	/* or NULL: kernels_select()'s */
 };
 
 /*

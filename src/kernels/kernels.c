@@ -111,21 +111,7 @@ const struct kernels *kernels_named(const char *name)
 	return strcmp(name, "avx2") ? NULL : &avx2;
 }
 
-const struct kernels *kernels_select(void)
-{
-	const struct kernels *k = kernels_named("avx512");
-
-	if (!k)
-		k = kernels_named("avx2");
-	return k ? k : &kernels_generic;
-}
-
 #else
-
-const struct kernels *kernels_select(void)
-{
-	return &kernels_generic;
-}
 
 const struct kernels *kernels_named(const char *name)
 {
@@ -133,3 +119,43 @@ const struct kernels *kernels_named(const char *name)
 }
 
 #endif
+
+/* From the slowest to the fastest: each needs all before it. */
+static const char *const sets[] = {"generic", "avx2", "avx512"};
+
+enum { N_SETS = sizeof(sets) / sizeof(sets[0]) };
+
+static const struct kernels *fastest(size_t n)
+{
+	const struct kernels *k = NULL;
+
+	while (n-- && !k)
+		k = kernels_named(sets[n]);
+	return k;
+}
+
+const struct kernels *kernels_select(void)
+{
+	return fastest(N_SETS);
+}
+
+const struct kernels *kernels_without(const char *off, const char **bad)
+{
+	size_t n = N_SETS;
+
+	for (bool more = *off; more;) {
+		size_t len = strcspn(off, ","), i = 1;
+
+		while (i < N_SETS && (strlen(sets[i]) != len ||
+				      memcmp(sets[i], off, len) != 0))
+			i++;
+		if (i == N_SETS) {
+			*bad = off;
+			return NULL;
+		}
+		n = i < n ? i : n;
+		more = off[len];
+		off += len + more;
+	}
+	return fastest(n);
+}

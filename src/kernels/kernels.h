@@ -46,6 +46,14 @@ extern const struct kernels kernels_generic;
 /* The fastest table this processor runs. */
 const struct kernels *kernels_select(void);
 
+/*
+ * The fastest table that this processor runs without the instruction sets in
+ * off: their names ("avx2", "avx512"), commas between them, "" for none. What
+ * is built on one goes with it. NULL for an unknown name, which *bad then
+ * points to: it ends at the next comma or the end of off.
+ */
+const struct kernels *kernels_without(const char *off, const char **bad);
+
 /* By name ("generic", "avx2", "avx512"); NULL when not runnable here. */
 const struct kernels *kernels_named(const char *name);
 
