@@ -28,6 +28,7 @@ int main(int argc, char **argv)
 	struct list_sum sum = {0};
 	bool go;
 
+	hardware_keep_memory();
 	blas_env_settle_for(argv, "--si");	/* --sidecar is what needs BLAS */
 	descriptors_open();
 	signals_install();

@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 uint8_t *buf_grow(struct buf *b, size_t n)
@@ -27,6 +28,17 @@ uint8_t *buf_grow(struct buf *b, size_t n)
 	p = b->p + b->len;
 	b->len += n;
 	return p;
+}
+
+bool buf_reserve(struct buf *b, size_t n)
+{
+	assert(!b->len);
+	if (n <= b->cap && b->p)
+		return true;
+	free(b->p);
+	b->p = malloc(n ? n : 1);
+	b->cap = b->p ? n : 0;
+	return b->p;
 }
 
 void buf_put(struct buf *b, const void *p, size_t n)

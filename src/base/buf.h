@@ -23,6 +23,8 @@ struct buf {
 
 /* Room for n more bytes, counted into len at once; NULL when out of memory. */
 uint8_t *buf_grow(struct buf *b, size_t n);
+/* Make an empty buffer's capacity n, if it is less; false: out of memory. */
+bool buf_reserve(struct buf *b, size_t n);
 void buf_put(struct buf *b, const void *p, size_t n);
 void buf_u8(struct buf *b, uint8_t v);
 void buf_u16(struct buf *b, uint16_t v);

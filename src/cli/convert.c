@@ -13,6 +13,7 @@
 #include "cli/convert.h"
 
 #include "cli/base_file.h"
+#include "cli/hardware.h"
 #include "cli/in_file.h"
 #include "cli/message.h"
 #include "cli/out_file.h"
@@ -121,6 +122,8 @@ static enum hvqz_ret encode(struct task *t, struct sink *out,
 {
 	struct encode_options opt = t->args->encode;
 
+	/* The environment's limit must not change a byte; an option may. */
+	opt.fit_chunks = t->args->common.has_memory;
 	opt.sens = t->sens->n || t->sens->kind[0] ? t->sens : NULL;
 	return job_encode(&t->env, &opt, &t->in.src, out, &t->rep, err);
 }
@@ -163,7 +166,7 @@ static bool work(struct task *t, struct sink *out)
 	if (!in_unchanged(&t->in))
 		return false;
 	if (a->encode.dry_run)
-		report_plan(a, t->in.name, &t->rep);
+		report_plan(t->in.name, &t->rep);
 	else
 		report_done(a, t->in.name, &t->rep, progress_clock() - began);
 	return true;
@@ -202,6 +205,7 @@ void convert_file(const struct args *args, struct sens_table *sens,
 	t.env = (struct job_env){
 		.n_threads = args->common.threads,
 		.memory_limit = args->common.memory,
+		.memory_base = HARDWARE_BASE,
 		.notes = {message_note, (void *)t.in.name},
 		.progress = progress_update,
 		.stopped = signals_stopped,

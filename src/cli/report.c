@@ -50,7 +50,7 @@ static void report_encoded(const char *file, const struct job_report *rep,
 void report_done(const struct args *args, const char *file,
 		 const struct job_report *rep, double seconds)
 {
-	char in[TEXT_LEN], out[TEXT_LEN], rate[80];
+	char in[TEXT_LEN], out[TEXT_LEN], most[TEXT_LEN], rate[80];
 
 	add_rate(rate, sizeof(rate), rep, args->mode == MODE_EXTRACT, seconds);
 	if (args->mode == MODE_ENCODE)
@@ -68,14 +68,14 @@ void report_done(const struct args *args, const char *file,
 			     text_number(rep->in_bytes, in),
 			     text_number(rep->out_bytes, out), rate);
 	message_info(2, file, "%s tensors in %s chunks, %u threads, planned "
-		     "memory %s",
+		     "memory %s (at the most %s)",
 		     text_number(rep->n_tensors, in),
-		     text_number(rep->n_chunks, out), args->common.threads,
-		     text_memory(rep->memory, rate));
+		     text_number(rep->n_chunks, out), rep->n_threads,
+		     text_memory(rep->memory, rate),
+		     text_memory(rep->memory_most, most));
 }
 
-void report_plan(const struct args *args, const char *file,
-		 const struct job_report *rep)
+void report_plan(const char *file, const struct job_report *rep)
 {
 	char bytes[TEXT_LEN], tensors[TEXT_LEN], params[TEXT_LEN];
 	char lossy[TEXT_LEN], about[TEXT_LEN];
@@ -89,6 +89,6 @@ void report_plan(const struct args *args, const char *file,
 	       text_number(rep->n_params, params),
 	       text_number(rep->n_tensors, tensors),
 	       text_number(rep->n_lossy, lossy),
-	       text_number(rep->n_chunks, chunks), args->common.threads,
+	       text_number(rep->n_chunks, chunks), rep->n_threads,
 	       text_memory(rep->memory, memory));
 }

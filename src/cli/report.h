@@ -9,7 +9,6 @@ void report_done(const struct args *args, const char *file,
 		 const struct job_report *rep, double seconds);
 
 /* On standard output. */
-void report_plan(const struct args *args, const char *file,
-		 const struct job_report *rep);
+void report_plan(const char *file, const struct job_report *rep);
 
 #endif

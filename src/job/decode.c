@@ -21,6 +21,7 @@ struct decode_job {
 	struct model made;			/* when dtypes change */
 	struct sink *out;
 	struct job_report *rep;
+	struct decode_team team;
 };
 
 static enum hvqz_ret next(void *ctx, void *slot, bool *end,
@@ -29,7 +30,9 @@ static enum hvqz_ret next(void *ctx, void *slot, bool *end,
 	struct decode_job *j = ctx;
 	struct decode_unit *u = slot;
 
-	return chunk_walk_next(&j->walk, u, end, err);
+	TRY(chunk_walk_next(&j->walk, u, end, err));
+	return *end ? HVQZ_OK
+		    : decode_team_expect(&j->team, &j->info, &u->head, err);
 }
 
 static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
@@ -39,9 +42,8 @@ static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
 	struct decode_unit *u = slot;
 	enum hvqz_ret ret;
 
-	(void)worker;
 	u->bad = false;
-	ret = decode_unit_run(u, &j->codec_env, &j->info, &j->base,
+	ret = decode_unit_run(u, &j->team.desks[worker], &j->codec_env, &j->info, &j->base,
 			      j->opt->dtype, &u->err);
 	if (ret != HVQZ_OK && j->opt->bad && ret != HVQZ_NOMEM) {
 		u->bad = true;
@@ -115,10 +117,10 @@ static bool not_again(void *ctx, size_t as, uint64_t off, uint64_t len)
 }
 
 static enum hvqz_ret run(struct decode_job *j, struct source *src,
-			 struct decode_unit *units, struct hvqz_err *err)
+			 struct hvqz_err *err)
 {
 	static const struct pipeline_ops ops = {next, work, put};
-	unsigned n = job_threads(j->env);
+	struct decode_team *team = &j->team;
 
 	TRY(container_read_head(&j->reader, src, &j->info, err));
 	TRY(base_check(j->opt->base, &j->info, &j->env->notes, err));
@@ -130,9 +132,8 @@ static enum hvqz_ret run(struct decode_job *j, struct source *src,
 	j->rep->in_bytes = src->off;
 	for (size_t i = 0; i < j->info.model.n_tensors; i++)
 		j->rep->n_lossy += j->info.tensor_flags[i] & TENSOR_LOSSY;
-	TRY(decode_plan_memory(j->env, &j->info, j->opt->dtype,
-			       j->out || j->opt->writer, &j->rep->memory,
-			       err));
+	TRY(decode_team_open(team, j->env, &j->info, j->opt->dtype,
+			     j->out || j->opt->writer, j->rep, err));
 	if (j->out || j->opt->writer) {
 		TRY(plan_output(j, err));
 		TRY(j->writer->head(j->state, j->out, err));
@@ -142,7 +143,8 @@ static enum hvqz_ret run(struct decode_job *j, struct source *src,
 		.wanted = j->writer ? NULL : not_again, .ctx = j,
 	};
 	TRY(chunk_walk_open(&j->walk, err));
-	TRY(pipeline_run(&ops, j, n, units, sizeof(*units), err));
+	TRY(pipeline_run(&ops, j, job_threads(&team->env), team->units,
+			 sizeof(*team->units), err));
 	if (j->writer)
 		TRY(j->writer->tail(j->state, j->out, err));
 	return HVQZ_OK;
@@ -160,13 +162,10 @@ enum hvqz_ret job_decode(const struct job_env *env,
 		.out = out,
 		.rep = rep,
 	};
-	struct decode_unit *units = decode_units(env, err);
 	enum hvqz_ret ret;
 
 	*rep = (struct job_report){0};
-	if (!units)
-		return HVQZ_NOMEM;
-	ret = run(&j, src, units, err);
+	ret = run(&j, src, err);
 	if (ret == HVQZ_OK && rep->n_damaged)
 		ret = hvqz_fail(err, HVQZ_DAMAGED,
 				"%llu of %llu chunks are damaged",
@@ -174,7 +173,7 @@ enum hvqz_ret job_decode(const struct job_env *env,
 				(unsigned long long)rep->n_chunks);
 	rep->in_bytes = src->off;
 	rep->out_bytes = out ? out->off : 0;
-	decode_units_free(env, units);
+	decode_team_close(&j.team);
 	if (j.state)
 		j.writer->free(j.state);
 	chunk_walk_close(&j.walk);

@@ -44,30 +44,6 @@ enum hvqz_ret job_check_memory(const struct job_env *env, uint64_t need,
 			 how_to_need_less);
 }
 
-enum hvqz_ret decode_plan_memory(const struct job_env *env,
-				 const struct container_info *info,
-				 enum dtype wanted, bool keeps, uint64_t *need,
-				 struct hvqz_err *err)
-{
-	uint64_t n = job_threads(env);
-	/* Payload and rows; 16-bit rows widened, and narrowed to F32. */
-	uint64_t slot = wanted ? 6 : 2;
-	bool lossy = false;
-
-	for (size_t i = 0; i < info->model.n_tensors && info->tensor_flags; i++)
-		lossy |= info->tensor_flags[i] & TENSOR_LOSSY;
-	/* What a codec needs besides is like rows; codec 5 has them in F32. */
-	*need = 4 * (uint64_t)info->model.head_len +
-		(uint64_t)info->max_raw *
-			(pipeline_slots((unsigned)n) *
-				 (slot + info->has_base) +
-			 n * (info->has_base ? 8 : lossy ? 4 : 2)) +
-		(keeps ? chunk_walk_memory(env, info) : 0);
-	return job_check_memory(env, *need,
-				"smaller chunks when encoding (--chunk)",
-				err);
-}
-
 enum hvqz_ret job_poll(const struct job_env *env, struct hvqz_err *err)
 {
 	if (env->stopped && env->stopped(env->stopped_ctx))
@@ -75,40 +51,14 @@ enum hvqz_ret job_poll(const struct job_env *env, struct hvqz_err *err)
 	return HVQZ_OK;
 }
 
-struct decode_unit *decode_units(const struct job_env *env,
-				 struct hvqz_err *err)
+/* n bytes in place of what b had, not one more; NULL when out of memory. */
+static void *refill(struct buf *b, size_t n)
 {
-	unsigned n = pipeline_slots(job_threads(env));
-	struct decode_unit *u = calloc(n, sizeof(*u));
-
-	if (!u)
-		hvqz_nomem(err, n * sizeof(*u), "the slots");
-	return u;
-}
-
-void decode_units_free(const struct job_env *env, struct decode_unit *u)
-{
-	unsigned n = pipeline_slots(job_threads(env));
-
-	for (unsigned i = 0; i < n; i++) {
-		buf_free(&u[i].payload);
-		free(u[i].raw);
-		free(u[i].conv);
-		free(u[i].wide);
-		free(u[i].base);
-	}
-	free(u);
-}
-
-/* At least n bytes in place of old, whose content is not kept. */
-static void *reserve(void *old, size_t *cap, size_t n)
-{
-	if (n <= *cap)
-		return old;
-	free(old);
-	old = malloc(n);
-	*cap = old ? n : 0;
-	return old;
+	buf_clear(b);
+	if (!buf_reserve(b, n))
+		return NULL;
+	b->len = n;
+	return b->p;
 }
 
 enum dtype restored_dtype(const struct container_info *info, size_t t,
@@ -121,24 +71,32 @@ enum dtype restored_dtype(const struct container_info *info, size_t t,
 	return wanted && lossy && dtype_is_weight(own) ? wanted : own;
 }
 
-/* The rows of u->raw in another floating-point dtype. */
-static enum hvqz_ret convert(struct decode_unit *u, enum dtype from,
+/* n elements of d->raw in another floating-point dtype to d->conv. */
+static enum hvqz_ret convert(struct decode_desk *d, size_t n, enum dtype from,
 			     enum dtype to, struct hvqz_err *err)
 {
-	size_t n = u->head.raw_len / (dtype_bits(from) / 8);
 	size_t len = n * (dtype_bits(to) / 8);
+	float *wide = refill(&d->wide, n * sizeof(float));
+	uint8_t *conv = refill(&d->conv, len);
 
-	u->wide = reserve(u->wide, &u->wide_cap, n * sizeof(float));
-	u->conv = reserve(u->conv, &u->conv_cap, len);
-	if (!u->wide || !u->conv)
+	if (!wide || !conv)
 		return hvqz_nomem(err, n * sizeof(float) + len,
 				  "converted rows");
 	/* Rows kept exactly because of a NaN or an infinity keep those. */
-	weights_widen(from, u->raw, n, u->wide);
-	weights_narrow_any(to, u->wide, n, u->conv);
-	u->bytes = u->conv;
-	u->len = len;
+	weights_widen(from, d->raw.p, n, wide);
+	weights_narrow_any(to, wide, n, conv);
 	return HVQZ_OK;
+}
+
+/* The rows are in b: the payload's memory goes there in exchange. */
+static void hand_over(struct decode_unit *u, struct buf *b)
+{
+	struct buf was = u->payload;
+
+	u->payload = *b;
+	*b = was;
+	u->bytes = u->payload.p;
+	u->len = u->payload.len;
 }
 
 struct slab chunk_slab(const struct container_info *info,
@@ -166,28 +124,27 @@ enum hvqz_ret chunk_fail(const struct container_info *info,
 				h->first_row + h->n_rows - 1, why->msg);
 }
 
-/* The base model's rows for a chunk to u and env. */
-static enum hvqz_ret take_base(struct decode_unit *u, struct codec_env *env,
+/* The base model's rows for a chunk of tensor t to d and env. */
+static enum hvqz_ret take_base(struct decode_desk *d, size_t t,
+			       struct codec_env *env,
 			       const struct container_info *info,
 			       const struct base_map *base,
 			       const struct slab *slab, struct hvqz_err *err)
 {
-	size_t t = u->head.tensor;
 
 	if (!base || !base->off || base->off[t] == BASE_NONE)
 		return hvqz_fail_tensor(err, HVQZ_DAMAGED,
 					info->model.tensors[t].name,
 					"a difference from a tensor that the "
 					"base model does not have");
-	u->base = reserve(u->base, &u->base_cap, slab->raw_len);
-	if (!u->base)
+	if (!refill(&d->base, slab->raw_len))
 		return hvqz_nomem(err, slab->raw_len, "the base model's rows");
-	TRY(base_rows(base, &info->model, t, slab, u->base, err));
-	env->base = u->base;
+	TRY(base_rows(base, &info->model, t, slab, d->base.p, err));
+	env->base = d->base.p;
 	return HVQZ_OK;
 }
 
-enum hvqz_ret decode_unit_run(struct decode_unit *u,
+enum hvqz_ret decode_unit_run(struct decode_unit *u, struct decode_desk *d,
 			      const struct codec_env *env,
 			      const struct container_info *info,
 			      const struct base_map *base, enum dtype wanted,
@@ -201,22 +158,24 @@ enum hvqz_ret decode_unit_run(struct decode_unit *u,
 	struct hvqz_err why = {0};
 
 	TRY(container_check_payload(info, &u->head, u->payload.p, err));
-	u->raw = reserve(u->raw, &u->raw_cap, u->head.raw_len);
-	if (!u->raw)
+	if (!refill(&d->raw, u->head.raw_len))
 		return hvqz_nomem(err, u->head.raw_len, "a chunk's rows");
 	if (!codec)
 		return hvqz_fail_tensor(err, HVQZ_UNSUPPORTED, t->name,
 					"codec %u is unknown to this version",
 					u->head.codec);
 	if (codec->id == CODEC_DELTA)
-		TRY(take_base(u, &with_base, info, base, &slab, err));
+		TRY(take_base(d, u->head.tensor, &with_base, info, base, &slab,
+			      err));
 	if (codec->decode(&with_base, &slab, u->payload.p, u->payload.len,
-			  u->raw, &why) != HVQZ_OK)
+			  d->raw.p, &why) != HVQZ_OK)
 		return chunk_fail(info, &u->head, &why, err);
-	TRY(container_check_raw(info, &u->head, u->raw, err));
-	u->bytes = u->raw;
-	u->len = u->head.raw_len;
-	return to == t->dtype ? HVQZ_OK : convert(u, t->dtype, to, err);
+	TRY(container_check_raw(info, &u->head, d->raw.p, err));
+	if (to != t->dtype)
+		TRY(convert(d, u->head.raw_len / (dtype_bits(t->dtype) / 8),
+			    t->dtype, to, err));
+	hand_over(u, to == t->dtype ? &d->raw : &d->conv);
+	return HVQZ_OK;
 }
 
 enum hvqz_ret restored_model(const struct container_info *info,

@@ -10,6 +10,7 @@
 #include "job/copies.h"
 #include "job/job_internal.h"
 #include "job/encode_pass.h"
+#include "job/encode_plan.h"
 #include "job/encode_remark.h"
 #include "job/rate.h"
 #include "job/steer.h"
@@ -24,15 +25,16 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { DEFAULT_CHUNK = 4 << 20 };	/* elements */
-
 struct slot {
 	size_t tensor;
 	struct slab slab;
-	uint8_t *raw;		/* [plan.max_raw] */
+	/*
+	 * The slab's rows, room for plan.max_raw; once encoded, its payload:
+	 * work() leaves the rows' memory to its worker in exchange.
+	 */
+	struct buf bytes;
 	uint8_t *base;		/* the same, of the base model, or NULL */
 	bool has_base;		/* base holds this slab's rows */
-	struct buf out;
 	struct chunk_head head;
 	bool nonfinite;
 	bool diagonal;		/* its Hessian was of no other use */
@@ -40,7 +42,8 @@ struct slot {
 };
 
 struct encode_job {
-	const struct job_env *env;
+	struct job_env own;	/* the caller's, with threads that fit */
+	const struct job_env *env;	/* own */
 	const struct encode_options *opt;
 	const struct encode_pass *pass;
 	struct codec_settings set;	/* opt's, with the steps */
@@ -60,7 +63,10 @@ struct encode_job {
 	struct job_report *rep;
 	struct slot *slots;
 	unsigned n_slots;
-	uint8_t **back;			/* [n_threads]: decoded again */
+	struct desk {
+		struct buf out;		/* for a payload, as slot.bytes */
+		uint8_t *back;		/* [plan.max_raw]: decoded again */
+	} *desks;			/* [n_threads] */
 	/* where next() is */
 	size_t tensor;
 	uint64_t row;
@@ -122,8 +128,8 @@ static enum hvqz_ret predict(void *ctx, double at, double *bits,
 	set = slot_settings(j, p->s);
 	set.quick = true;
 	TRY(codec_encode(&p->env, &p->s->slab, &set,
-			 j->plan.t[p->s->tensor].sens, p->s->raw, &j->steered,
-			 &codec, &stats, err));
+			 j->plan.t[p->s->tensor].sens, p->s->bytes.p,
+			 &j->steered, &codec, &stats, err));
 	*bits = 8.0 * (double)(j->steered.len + CHUNK_FRAME);
 	return HVQZ_OK;
 }
@@ -210,7 +216,7 @@ static enum hvqz_ret watch(struct encode_job *j, const struct slot *s,
 		return HVQZ_OK;
 	if (!s->slab.first_row)
 		XXH3_128bits_reset(j->hash);
-	XXH3_128bits_update(j->hash, s->raw, s->slab.raw_len);
+	XXH3_128bits_update(j->hash, s->bytes.p, s->slab.raw_len);
 	return j->row == j->plan.t[s->tensor].rows.n_rows
 		       ? still_same(j, s->tensor, err)
 		       : HVQZ_OK;
@@ -252,7 +258,7 @@ static enum hvqz_ret next(void *ctx, void *slot, bool *end,
 	       (j->row == j->plan.t[j->tensor].rows.n_rows ||
 		is_copy(j, j->tensor))) {
 		if (is_copy(j, j->tensor))
-			TRY(pass_copy(j, j->tensor, s->raw, err));
+			TRY(pass_copy(j, j->tensor, s->bytes.p, err));
 		j->tensor++;
 		j->row = 0;
 	}
@@ -262,32 +268,33 @@ static enum hvqz_ret next(void *ctx, void *slot, bool *end,
 	s->tensor = j->tensor;
 	s->slab = plan_slab(&j->plan, &j->info.model, j->tensor, j->row);
 	j->row += s->slab.n_rows;
-	TRY(j->reader->next(j->state, s->raw, s->slab.raw_len, err));
+	TRY(j->reader->next(j->state, s->bytes.p, s->slab.raw_len, err));
 	TRY(watch(j, s, err));
 	TRY(take_base(j, s, err));
 	return steer(j, s, err);
 }
 
 /*
- * Decode what was just encoded, into back, and compare: with the input when
- * the codec is lossless, with the encoder's own idea of the result otherwise.
+ * Decode what was just encoded, d->out into d->back, and compare: with the
+ * input when the codec is lossless, with the encoder's own idea of the result
+ * otherwise.
  */
 static enum hvqz_ret verify(struct encode_job *j,
 			    const struct codec_env *env, struct slot *s,
 			    const struct codec *codec,
-			    const struct codec_stats *stats, uint8_t *back,
+			    const struct codec_stats *stats, const struct desk *d,
 			    struct hvqz_err *err)
 {
 	const char *name = j->info.model.tensors[s->tensor].name;
 	double noise, signal;
 
-	TRY(codec->decode(env, &s->slab, s->out.p, s->out.len, back,
+	TRY(codec->decode(env, &s->slab, d->out.p, d->out.len, d->back,
 			  err));
 	if (codec->lossless) {
-		if (!memcmp(back, s->raw, s->slab.raw_len))
+		if (!memcmp(d->back, s->bytes.p, s->slab.raw_len))
 			return HVQZ_OK;
 	} else {
-		weights_error(env->kern, s->slab.dtype, s->raw, back,
+		weights_error(env->kern, s->slab.dtype, s->bytes.p, d->back,
 			      s->slab.n_rows * s->slab.n_cols, &noise,
 			      &signal);
 		if (noise == stats->noise && signal == stats->signal)
@@ -307,34 +314,36 @@ static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
 {
 	struct encode_job *j = ctx;
 	struct slot *s = slot;
+	struct desk *d = &j->desks[worker];
 	const struct tensor_plan *tp = &j->plan.t[s->tensor];
 	struct codec_settings set = slot_settings(j, s);
 	const struct codec *codec;
 	struct codec_env env;
 	struct codec_stats stats;
 	uint32_t raw_len = s->slab.raw_len;
-	const uint8_t *made = s->raw;
+	const uint8_t *made = s->bytes.p;
+	struct buf rows = s->bytes;
 	enum hvqz_ret ret;
 
 	TRY(take_factor(j, s, &env, err));
-	ret = codec_encode(&env, &s->slab, &set, tp->sens, s->raw, &s->out,
-			   &codec, &stats, err);
+	ret = codec_encode(&env, &s->slab, &set, tp->sens, s->bytes.p,
+			   &d->out, &codec, &stats, err);
 	s->diagonal = env.factor && env.factor->fell_back &&
 		      !s->slab.first_row;
 	leave_factor(j, &env);
 	TRY(ret);
 	s->nonfinite = stats.nonfinite;
-	while (s->out.len < container_min_stored(raw_len)) {
+	while (d->out.len < container_min_stored(raw_len)) {
 		/* Too small to be allowed (hvqz.md): the next codec's turn. */
 		set.codec = (enum codec_id)codec_fallback(codec->id);
 		set.condition = CONDITION_NONE;
-		TRY(codec_encode(&j->codec_env, &s->slab, &set, NULL, s->raw,
-				 &s->out, &codec, &stats, err));
+		TRY(codec_encode(&j->codec_env, &s->slab, &set, NULL,
+				 s->bytes.p, &d->out, &codec, &stats, err));
 	}
 	if (!j->pass->measure && (!codec->lossless || !j->opt->no_verify)) {
 		env.factor = NULL;
-		TRY(verify(j, &env, s, codec, &stats, j->back[worker], err));
-		made = j->back[worker];
+		TRY(verify(j, &env, s, codec, &stats, d, err));
+		made = d->back;
 	}
 	s->head = (struct chunk_head){
 		.tensor = (uint32_t)s->tensor,
@@ -342,13 +351,15 @@ static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
 		.first_row = s->slab.first_row,
 		.n_rows = s->slab.n_rows,
 		.raw_len = raw_len,
-		.stored_len = (uint32_t)s->out.len,
+		.stored_len = (uint32_t)d->out.len,
 		.noise = container_stat(stats.noise),
 		.signal = container_stat(stats.signal),
 		.loss = container_stat(stats.loss),
-		.stored_hash = XXH3_64bits(s->out.p, s->out.len),
+		.stored_hash = XXH3_64bits(d->out.p, d->out.len),
 		.raw_hash = XXH3_64bits(made, raw_len),
 	};
+	s->bytes = d->out;
+	d->out = rows;
 	return HVQZ_OK;
 }
 
@@ -358,7 +369,7 @@ static enum hvqz_ret put(void *ctx, void *slot, struct hvqz_err *err)
 	struct slot *s = slot;
 	const char *name = j->info.model.tensors[s->tensor].name;
 
-	TRY(container_write_chunk(j->writer, &s->head, s->out.p, err));
+	TRY(container_write_chunk(j->writer, &s->head, s->bytes.p, err));
 	report_chunk(j->rep, &s->head);
 	j->rep->in_bytes += s->head.raw_len;
 	if (s->diagonal)
@@ -443,16 +454,15 @@ static enum hvqz_ret prepare(struct encode_job *j, struct source *src,
 {
 	struct container_info *info = &j->info;
 	struct model *m = &info->model;
-	uint64_t elems = j->opt->chunk_elems, n_factors;
 
 	TRY(format_detect(src, &j->reader, err));
 	TRY(j->reader->head(src, m, &j->state, err));
 	if (j->opt->sens)
 		TRY(sidecar_match(j->opt->sens, m, &j->env->notes, err));
 	j->set = j->opt->set;
-	TRY(plan_make(&j->plan, m, &j->set, j->opt->rules,
-		      j->opt->n_rules, j->opt->sens,
-		      elems ? elems : DEFAULT_CHUNK, err));
+	TRY(encode_plan(&j->plan, &j->own, j->opt, j->pass, &j->set, m, j->rep,
+			err));
+	j->n_slots = pipeline_slots(job_threads(j->env));
 	TRY(set_rate(j, err));
 	if (j->opt->base)
 		TRY(use_base(j, err));
@@ -474,30 +484,17 @@ static enum hvqz_ret prepare(struct encode_job *j, struct source *src,
 	j->rep->n_tensors = m->n_tensors;
 	/* Copies have been read before all else. */
 	j->rep->in_bytes = m->head_len + j->copies.size;
-	/* A slot: rows and payload. A worker: codec scratch, decoded rows and
-	 * the decoder's scratch, which is smaller than the encoder's. */
-	/* Steering looks at chunks, and their factors, before workers do. */
-	n_factors = j->pass->steer > 0 ? j->n_slots + 1 : job_threads(j->env);
-	j->rep->memory = j->pass->spooled +
-			 n_factors * plan_factor_memory(&j->plan) +
-			 4 * (uint64_t)m->head_len +
-			 j->n_slots * (info->has_base ? 3 : 2) *
-				 (uint64_t)j->plan.max_raw +
-			 job_threads(j->env) *
-				 (j->plan.encode_memory + j->plan.max_raw) +
-			 (j->pass->steer > 0 ? j->plan.encode_memory : 0);
-	return job_check_memory(j->env, j->rep->memory,
-				"smaller chunks (--chunk)", err);
+	return HVQZ_OK;
 }
 
 static enum hvqz_ret allocate(struct encode_job *j, struct hvqz_err *err)
 {
-	unsigned n_threads = job_threads(j->env);
 	size_t max = j->plan.max_raw ? j->plan.max_raw : 1;
+	unsigned n = job_threads(j->env);
 
 	j->slots = calloc(j->n_slots, sizeof(*j->slots));
-	j->back = calloc(n_threads, sizeof(*j->back));
-	if (!j->slots || !j->back)
+	j->desks = calloc(n, sizeof(*j->desks));
+	if (!j->slots || !j->desks)
 		return hvqz_nomem(err, j->n_slots * sizeof(*j->slots),
 				  "the slots");
 	if (j->copies.n) {
@@ -506,8 +503,7 @@ static enum hvqz_ret allocate(struct encode_job *j, struct hvqz_err *err)
 			return hvqz_nomem(err, 576, "a hash state");
 	}
 	for (unsigned i = 0; i < j->n_slots; i++) {
-		j->slots[i].raw = malloc(max);
-		if (!j->slots[i].raw)
+		if (!buf_reserve(&j->slots[i].bytes, max))
 			return hvqz_nomem(err, max, "a chunk's rows");
 		if (!j->info.has_base)
 			continue;
@@ -515,9 +511,9 @@ static enum hvqz_ret allocate(struct encode_job *j, struct hvqz_err *err)
 		if (!j->slots[i].base)
 			return hvqz_nomem(err, max, "the base model's rows");
 	}
-	for (unsigned i = 0; i < n_threads; i++) {
-		j->back[i] = malloc(max);
-		if (!j->back[i])
+	for (unsigned i = 0; i < n; i++) {
+		j->desks[i].back = malloc(max);
+		if (!j->desks[i].back || !buf_reserve(&j->desks[i].out, max))
 			return hvqz_nomem(err, max, "a chunk decoded again");
 	}
 	return HVQZ_OK;
@@ -526,14 +522,15 @@ static enum hvqz_ret allocate(struct encode_job *j, struct hvqz_err *err)
 static void release(struct encode_job *j)
 {
 	for (unsigned i = 0; j->slots && i < j->n_slots; i++) {
-		free(j->slots[i].raw);
+		buf_free(&j->slots[i].bytes);
 		free(j->slots[i].base);
-		buf_free(&j->slots[i].out);
 	}
-	for (unsigned i = 0; j->back && i < job_threads(j->env); i++)
-		free(j->back[i]);
+	for (unsigned i = 0; j->desks && i < job_threads(j->env); i++) {
+		buf_free(&j->desks[i].out);
+		free(j->desks[i].back);
+	}
 	free(j->slots);
-	free(j->back);
+	free(j->desks);
 	XXH3_freeState(j->hash);
 	container_writer_free(j->writer);
 	if (j->reader)
@@ -556,17 +553,17 @@ enum hvqz_ret encode_pass_run(const struct job_env *env,
 {
 	static const struct pipeline_ops ops = {next, work, put};
 	struct encode_job j = {
-		.env = env,
+		.own = *env,
 		.opt = opt,
 		.pass = pass,
 		.codec_env = job_codec_env(env),
 		.out = out,
 		.rep = rep,
-		.n_slots = pipeline_slots(job_threads(env)),
 	};
 	enum hvqz_ret ret;
 
 	*rep = (struct job_report){0};
+	j.env = &j.own;
 	blas_init();
 	factor_cache_init(&j.factors);
 	TRY_OUT(prepare(&j, src, err));
@@ -574,7 +571,7 @@ enum hvqz_ret encode_pass_run(const struct job_env *env,
 	TRY_OUT(encode_remark(&j.info, opt, pass, &j.set, rep->n_lossy, err));
 	TRY_OUT(container_write_head(&j.writer, &j.info, out, err));
 	steer_begin(&j);
-	TRY_OUT(pipeline_run(&ops, &j, job_threads(env), j.slots,
+	TRY_OUT(pipeline_run(&ops, &j, job_threads(j.env), j.slots,
 			     sizeof(*j.slots), err));
 	TRY_OUT(container_write_tail(j.writer, err));
 	rep->out_bytes = out->off;

@@ -28,6 +28,7 @@ struct extract_job {
 	struct job_report *rep;
 	struct chunk_walk walk;	/* without an index */
 	struct base_map base;
+	struct decode_team team;
 	/* with one: the tensor, its bytes so far, its next chunk */
 	size_t tensor;
 	uint64_t off;
@@ -109,10 +110,13 @@ static enum hvqz_ret next(void *ctx, void *slot, bool *end,
 			  struct hvqz_err *err)
 {
 	struct extract_job *j = ctx;
+	struct decode_unit *u = slot;
 
 	TRY(job_poll(j->env, err));
-	return j->indexed ? next_indexed(j, slot, end, err)
-			  : chunk_walk_next(&j->walk, slot, end, err);
+	TRY(j->indexed ? next_indexed(j, u, end, err)
+		       : chunk_walk_next(&j->walk, u, end, err));
+	return *end ? HVQZ_OK
+		    : decode_team_expect(&j->team, &j->info, &u->head, err);
 }
 
 static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
@@ -120,9 +124,8 @@ static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
 {
 	struct extract_job *j = ctx;
 
-	(void)worker;
-	return decode_unit_run(slot, &j->codec_env, &j->info, &j->base,
-			       j->opt->dtype, err);
+	return decode_unit_run(slot, &j->team.desks[worker], &j->codec_env,
+			       &j->info, &j->base, j->opt->dtype, err);
 }
 
 static enum hvqz_ret put(void *ctx, void *slot, struct hvqz_err *err)
@@ -206,10 +209,10 @@ static enum hvqz_ret choose(struct extract_job *j, struct hvqz_err *err)
 }
 
 static enum hvqz_ret run(struct extract_job *j, struct source *src,
-			 struct decode_unit *units, struct hvqz_err *err)
+			 struct hvqz_err *err)
 {
 	static const struct pipeline_ops ops = {next, work, put};
-	unsigned n = job_threads(j->env);
+	struct decode_team *team = &j->team;
 
 	TRY(container_read_head(&j->reader, src, &j->info, err));
 	TRY(base_check(j->opt->base, &j->info, &j->env->notes, err));
@@ -219,8 +222,8 @@ static enum hvqz_ret run(struct extract_job *j, struct source *src,
 	TRY(choose(j, err));
 	j->indexed = source_can_seek(src) &&
 		     source_left(src) != SOURCE_SIZE_UNKNOWN;
-	TRY(decode_plan_memory(j->env, &j->info, j->opt->dtype, !j->indexed,
-			       &j->rep->memory, err));
+	TRY(decode_team_open(team, j->env, &j->info, j->opt->dtype,
+			     !j->indexed, j->rep, err));
 	if (j->indexed)
 		TRY(container_read_index(j->reader, &j->index, err));
 	j->walk = (struct chunk_walk){
@@ -233,7 +236,8 @@ static enum hvqz_ret run(struct extract_job *j, struct source *src,
 			   err));
 	TRY(safetensors_writer.plan(&j->made, &j->state, err));
 	TRY(safetensors_writer.head(j->state, j->out, err));
-	TRY(pipeline_run(&ops, j, n, units, sizeof(*units), err));
+	TRY(pipeline_run(&ops, j, job_threads(&team->env), team->units,
+			 sizeof(*team->units), err));
 	TRY(safetensors_writer.tail(j->state, j->out, err));
 	j->rep->n_params = j->made.n_params;
 	j->rep->n_tensors = j->made.n_tensors;
@@ -254,14 +258,11 @@ enum hvqz_ret job_extract(const struct job_env *env,
 		.out = out,
 		.rep = rep,
 	};
-	struct decode_unit *units = decode_units(env, err);
 	enum hvqz_ret ret;
 
 	*rep = (struct job_report){0};
-	if (!units)
-		return HVQZ_NOMEM;
-	ret = run(&j, src, units, err);
-	decode_units_free(env, units);
+	ret = run(&j, src, err);
+	decode_team_close(&j.team);
 	if (j.state)
 		safetensors_writer.free(j.state);
 	chunk_walk_close(&j.walk);

@@ -33,6 +33,7 @@ struct job_env {
 	 * allocates or writes anything large; 0: no limit.
 	 */
 	uint64_t memory_limit;
+	uint64_t memory_base;	/* what is taken already, part of all plans */
 	struct hvqz_notes notes;
 	/*
 	 * Called on the job's own thread after every chunk: bytes taken in so
@@ -71,6 +72,11 @@ struct encode_options {
 	const struct base_model *base;	/* to code against, or NULL */
 	const char *base_name;		/* UTF-8, for people; or NULL */
 	uint64_t chunk_elems;		/* 0: the default, 4 Mi */
+	/*
+	 * The default may be halved where a single thread needs more than the
+	 * memory limit; whatever the number of threads, to the same size.
+	 */
+	bool fit_chunks;
 	bool no_verify;
 	bool dry_run;	/* predict the report; nothing is to be written */
 };
@@ -84,7 +90,12 @@ struct job_report {
 	uint64_t n_nonfinite;		/* chunks gone lossless for NaN/Inf */
 	uint64_t n_damaged;		/* test: chunks that are bad */
 	uint64_t n_steered;		/* parameters whose step can move */
-	uint64_t memory;		/* planned peak, bytes */
+	/*
+	 * Planned peak in bytes: as weights usually are, which is what a limit
+	 * is held against; and what none can exceed.
+	 */
+	uint64_t memory, memory_most;
+	unsigned n_threads;		/* that memory was planned for */
 };
 
 /* Compress a model file from src into a .hvqz on out. */

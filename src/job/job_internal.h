@@ -29,41 +29,61 @@ enum hvqz_ret chunk_fail(const struct container_info *info,
 			 const struct hvqz_err *why, struct hvqz_err *err);
 
 /*
- * Decoding, whatever for. A unit is one chunk on its way; its buffers grow to
- * what a chunk needs and are kept for the next one. Zero-initialise.
+ * Decoding, whatever for. A unit is one chunk on its way; a desk is what a
+ * worker has beside it. Their buffers grow to what a chunk needs and are kept
+ * for the next one; the unit's leaves its payload's for the rows made of it.
+ * Zero-initialise.
  */
 struct decode_unit {
 	struct chunk_head head;
 	struct buf payload;
 	size_t as;		/* the tensor it is for: head's, or a copy */
 	uint64_t off;		/* in that tensor's bytes */
-	uint8_t *raw;		/* the reconstructed rows, source dtype */
-	size_t raw_cap;
-	uint8_t *conv;		/* the same in another dtype */
-	size_t conv_cap;
-	float *wide;		/* scratch of the conversion */
-	size_t wide_cap;
-	uint8_t *base;		/* rows of the base model */
-	size_t base_cap;
-	const uint8_t *bytes;	/* raw or conv */
+	const uint8_t *bytes;	/* the rows as they go out: in payload */
 	size_t len;
 	bool bad;		/* damaged, see err (testing only) */
 	struct hvqz_err err;
 };
 
-/*
- * Planned peak of decoding with lossy tensors restored in dtype `wanted`, held
- * against the caller's limit. keeps: chunks of which copies follow are kept.
- */
-enum hvqz_ret decode_plan_memory(const struct job_env *env,
-				 const struct container_info *info,
-				 enum dtype wanted, bool keeps, uint64_t *need,
-				 struct hvqz_err *err);
+struct decode_desk {
+	struct buf raw;		/* the reconstructed rows, source dtype */
+	struct buf conv;	/* the same in another dtype */
+	struct buf wide;	/* floats, scratch of the conversion */
+	struct buf base;	/* rows of the base model */
+};
 
-/* One for each slot of a pipeline with env's threads; NULL: out of memory. */
-struct decode_unit *decode_units(const struct job_env *env,
+/* All who decode a file, and what they are planned to take. */
+struct decode_team {
+	struct job_env env;	/* with as many threads as memory allows */
+	struct decode_unit *units;	/* a slot each; owned */
+	struct decode_desk *desks;	/* a worker each; owned */
+	uint64_t buffers;	/* bytes, codecs' scratch aside */
+	uint64_t scratch, most;	/* of one worker: usually, at the most */
+	uint64_t n_chunks;
+	struct job_report *rep;
+};
+
+/*
+ * Plan, with lossy tensors restored in dtype `wanted`, and allocate; fewer
+ * threads than env's where its memory limit calls for them, and HVQZ_USAGE
+ * where one is too many. keeps: chunks of which copies follow are kept.
+ * rep->memory and rep->n_threads are set. decode_team_close() in any case.
+ */
+enum hvqz_ret decode_team_open(struct decode_team *team,
+			       const struct job_env *env,
+			       const struct container_info *info,
+			       enum dtype wanted, bool keeps,
+			       struct job_report *rep, struct hvqz_err *err);
+void decode_team_close(struct decode_team *team);
+
+/*
+ * A chunk with this head is next: what its codec takes goes into the plan.
+ * HVQZ_USAGE when that is then over the limit. From one thread.
+ */
+enum hvqz_ret decode_team_expect(struct decode_team *team,
+				 const struct container_info *info,
+				 const struct chunk_head *h,
 				 struct hvqz_err *err);
-void decode_units_free(const struct job_env *env, struct decode_unit *u);
 
 /* The dtype in which tensor t is restored when `wanted` is asked (0: own). */
 enum dtype restored_dtype(const struct container_info *info, size_t t,
@@ -73,7 +93,7 @@ enum dtype restored_dtype(const struct container_info *info, size_t t,
  * Check, decode, check again, convert: payload to bytes/len. The error names
  * tensor and rows. base: where the base model's rows are, if the file has one.
  */
-enum hvqz_ret decode_unit_run(struct decode_unit *u,
+enum hvqz_ret decode_unit_run(struct decode_unit *u, struct decode_desk *d,
 			      const struct codec_env *env,
 			      const struct container_info *info,
 			      const struct base_map *base, enum dtype wanted,

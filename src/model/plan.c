@@ -1,6 +1,7 @@
 /* plan.c - deciding, for every tensor, what plan.h holds. */
 #include "model/plan.h"
 
+#include "codec/codec_memory.h"
 #include "sense/condition_factor.h"
 #include "sense/factor.h"
 
@@ -69,18 +70,27 @@ bool plan_wants_factor(const struct tensor_plan *tp)
 			    (use == FACTOR_FULL && sens_can_load(tp->sens)));
 }
 
-uint64_t plan_factor_memory(const struct plan *p)
+static uint64_t one_factor(const struct tensor_plan *tp)
+{
+	return plan_wants_factor(tp) ?
+		factor_memory(tp->sens->n_in, sens_can_load(tp->sens)) : 0;
+}
+
+uint64_t plan_factor_memory(const struct plan *p, uint64_t n)
 {
 	uint64_t most = 0;
 
+	/* From tensor i's last chunk on. */
 	for (size_t i = 0; i < p->n_tensors; i++) {
-		const struct tensor_plan *tp = &p->t[i];
-		uint64_t need;
+		uint64_t sum = 0, left = n;
 
-		if (!plan_wants_factor(tp))
-			continue;
-		need = factor_memory(tp->sens->n_in, sens_can_load(tp->sens));
-		most = need > most ? need : most;
+		for (size_t k = i; k < p->n_tensors && left; k++) {
+			uint64_t more = k > i ? plan_chunks(&p->t[k]) : 1;
+
+			sum += one_factor(&p->t[k]);
+			left -= more < left ? more : left;
+		}
+		most = sum > most ? sum : most;
 	}
 	return most;
 }
@@ -101,6 +111,34 @@ struct slab plan_slab(const struct plan *p, const struct model *m, size_t t,
 	};
 }
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* What a worker needs for a slab of tp. */
+static void add_memory(struct plan *p, const struct tensor_plan *tp,
+		       const struct slab *slab)
+{
+	bool full = plan_wants_factor(tp) && sens_can_load(tp->sens);
+	uint64_t usual = codec_usual_encode(slab, &tp->set), most = 0;
+
+	if (codec_first(&tp->set) == CODEC_CONDITIONED) {
+		uint64_t more = tp->sens ?
+			condition_factor_memory(tp->sens->n_in, full) : 0;
+
+		usual += more;
+		most = codec_conditioned.encode_memory(slab, &tp->set) + more;
+	}
+	/* A lossy codec may fall back to planes. */
+	for (unsigned id = tp->set.codec; id != CODEC_RAW;
+	     id = codec_fallback(id))
+		most = larger(most,
+			      codec_find(id)->encode_memory(slab, &tp->set));
+	p->usual_memory = larger(p->usual_memory, usual);
+	p->most_memory = larger(p->most_memory, larger(most, usual));
+}
+
 static enum hvqz_ret plan_tensor(struct plan *p, const struct model *m,
 				 size_t i, const struct codec_settings *base,
 				 struct tensor_rule *rules, size_t n_rules,
@@ -110,7 +148,6 @@ static enum hvqz_ret plan_tensor(struct plan *p, const struct model *m,
 	const struct tensor *t = &m->tensors[i];
 	struct tensor_plan *tp = &p->t[i];
 	struct slab slab;
-	uint64_t need;
 
 	TRY(settings_for(t, base, rules, n_rules, tp, err));
 	tp->rows = tensor_rows(t);
@@ -126,21 +163,7 @@ static enum hvqz_ret plan_tensor(struct plan *p, const struct model *m,
 	slab = plan_slab(p, m, i, 0);
 	if (slab.raw_len > p->max_raw)
 		p->max_raw = slab.raw_len;
-	if (codec_first(&tp->set) == CODEC_CONDITIONED) {
-		need = codec_conditioned.encode_memory(&slab, &tp->set);
-		if (tp->sens)
-			need += condition_factor_memory(
-				tp->sens->n_in, sens_can_load(tp->sens));
-		p->encode_memory = need > p->encode_memory ? need
-							   : p->encode_memory;
-	}
-	/* A lossy codec may fall back to planes: the larger of both. */
-	for (unsigned id = tp->set.codec; id != CODEC_RAW;
-	     id = codec_fallback(id)) {
-		need = codec_find(id)->encode_memory(&slab, &tp->set);
-		if (need > p->encode_memory)
-			p->encode_memory = need;
-	}
+	add_memory(p, tp, &slab);
 	return HVQZ_OK;
 }
 

@@ -24,7 +24,8 @@ struct plan {
 	size_t n_tensors;
 	uint64_t n_chunks;
 	uint32_t max_raw;		/* the largest chunk's bytes */
-	uint64_t encode_memory;		/* the most one worker needs for it */
+	/* What one worker needs for it: usually, and at the most. */
+	uint64_t usual_memory, most_memory;
 };
 
 /*
@@ -45,8 +46,11 @@ uint64_t plan_chunks(const struct tensor_plan *tp);
 /* Has the tensor a Hessian whose factor is of use to its codec? */
 bool plan_wants_factor(const struct tensor_plan *tp);
 
-/* Bytes the factor of the widest Hessian needs, at the most; 0: no Hessian. */
-uint64_t plan_factor_memory(const struct plan *p);
+/*
+ * Bytes that the factors of Hessians need which are there at once, when n
+ * chunks that follow each other are in work; 0: no Hessians.
+ */
+uint64_t plan_factor_memory(const struct plan *p, uint64_t n);
 
 /* The slab of tensor t that starts at first_row. */
 struct slab plan_slab(const struct plan *p, const struct model *m, size_t t,

@@ -134,7 +134,8 @@ status 0 env HVQZ_THREADS=3 HVQZ_MEMLIMIT=64G "$HVQZ" --lossless -c \
 same a b
 
 # The memory limit: known before a byte is written, whatever comes in how.
-limit="the limit is 1.0 MiB; use fewer threads (-T) or smaller chunks"
+# Fewer threads have been tried by then.
+limit="the limit is 1.0 MiB; use smaller chunks"
 status 1 env HVQZ_MEMLIMIT=1M "$HVQZ" --lossless -T2 m.safetensors
 says "needs "
 says "$limit (--chunk)"
@@ -156,6 +157,25 @@ status 1 hvqz -M1K -T1 -d <a
 says "the limit is 0.001 MiB; use smaller chunks when encoding (--chunk)"
 status 1 hvqz -n -M1M -T2 m.safetensors
 says "$limit"
+# With less memory there are fewer threads, and then smaller chunks: the same
+# for any -T, and the environment's limit leaves chunks as they are.
+status 0 hvqz -M10M -T2 -vv --lossless -c m.safetensors >b
+says " 1 threads"
+same a b
+status 0 hvqz -M8200K -T2 -vv --lossless -c m.safetensors >b
+says " 1 threads"
+status 0 hvqz -M8200K -T1 -vv --lossless -c m.safetensors >out
+same b out
+cmp -s a b && fail "less memory makes no smaller chunks"
+status 0 hvqz -d -c b >out
+same out "$MODEL"
+status 1 env HVQZ_MEMLIMIT=8200K "$HVQZ" --lossless -c m.safetensors >out
+says "the limit is 8.0 MiB; use smaller chunks (--chunk)"
+status 1 hvqz -M8200K --chunk 4M --lossless -c m.safetensors >out
+says "the limit is 8.0 MiB; use smaller chunks (--chunk)"
+status 0 hvqz -d -M8M -T4 -vv -c a >out
+says " 1 threads"
+same out "$MODEL"
 status 0 hvqz -M64G -l a >out
 status 0 env HVQZ_MEMLIMIT=1M "$HVQZ" -M0 -d <a >out
 same out "$MODEL"

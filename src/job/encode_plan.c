@@ -1,0 +1,72 @@
+/* encode_plan.c - a plan that fits. */
+#include "job/encode_plan.h"
+
+#include "job/job_internal.h"
+#include "stream/pipeline.h"
+
+enum {
+	DEFAULT_CHUNK = 4 << 20,	/* elements */
+	LEAST_CHUNK = 64 << 10,	/* no limit makes it smaller */
+};
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* What the plan takes with env's threads, to rep. */
+static void add_up(const struct plan *p, const struct job_env *env,
+		   const struct encode_options *opt,
+		   const struct encode_pass *pass, const struct model *m,
+		   struct job_report *rep)
+{
+	unsigned n = job_threads(env);
+	bool verifies = !opt->no_verify, steers = pass->steer > 0;
+	uint64_t slots = least(pipeline_slots(n), p->n_chunks);
+	uint64_t desks = least(n, p->n_chunks), raw = p->max_raw, sum;
+	/* Steering looks at chunks, and their factors, before workers do. */
+	uint64_t in_work = steers ? slots + 1 : desks;
+
+	for (size_t i = 0; i < p->n_tensors; i++)
+		verifies |= p->t[i].lossy;
+	/* Rows or payloads: they go round, so that all are filled once. */
+	sum = (slots + desks + (verifies ? desks : 0)) * raw +
+	      (opt->base ? slots * raw : 0) + (steers ? raw : 0) +
+	      env->memory_base + pass->spooled + 4 * (uint64_t)m->head_len +
+	      plan_factor_memory(p, in_work);
+	desks += steers;
+	rep->memory = sum + desks * p->usual_memory;
+	rep->memory_most = sum + desks * p->most_memory;
+	rep->n_threads = n;
+}
+
+enum hvqz_ret encode_plan(struct plan *plan, struct job_env *env,
+			  const struct encode_options *opt,
+			  const struct encode_pass *pass,
+			  const struct codec_settings *set,
+			  const struct model *m, struct job_report *rep,
+			  struct hvqz_err *err)
+{
+	uint64_t elems = opt->chunk_elems ? opt->chunk_elems : DEFAULT_CHUNK;
+	uint64_t limit = env->memory_limit;
+	unsigned n_threads = job_threads(env);
+	bool fits;
+
+	for (;; elems /= 2) {
+		env->n_threads = n_threads;
+		TRY(plan_make(plan, m, set, opt->rules, opt->n_rules,
+			      opt->sens, elems, err));
+		do {
+			add_up(plan, env, opt, pass, m, rep);
+			fits = !limit || rep->memory <= limit;
+		} while (!fits && env->n_threads > 1 && env->n_threads--);
+		if (fits || opt->chunk_elems || !opt->fit_chunks ||
+		    elems / 2 < LEAST_CHUNK)
+			break;
+		plan_free(plan);
+	}
+	return job_check_memory(env, rep->memory,
+				2 * plan_factor_memory(plan, 1) > rep->memory ?
+				"Hessians in blocks (hvqz-sense --block)" :
+				"smaller chunks (--chunk)", err);
+}
