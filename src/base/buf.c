@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 uint8_t *buf_grow(struct buf *b, size_t n)
 {
@@ -103,4 +104,17 @@ void buf_free(struct buf *b)
 {
 	free(b->p);
 	*b = (struct buf){0};
+}
+
+void buf_trade(struct buf *a, struct buf *b)
+{
+	struct buf was = *a;
+
+	if (b->len <= b->cap / 16 && b->len <= a->cap && a->p) {
+		memcpy(a->p, b->p, b->len);
+		a->len = b->len;
+		return;
+	}
+	*a = *b;
+	*b = was;
 }

@@ -39,4 +39,11 @@ enum hvqz_ret buf_ok(const struct buf *b, struct hvqz_err *err);
 void buf_clear(struct buf *b);
 void buf_free(struct buf *b);
 
+/*
+ * What b holds goes to a, whose content goes: the two trade memory, or a few
+ * bytes are copied, so that buffers which go round are not held in step by
+ * large and small contents that take turns.
+ */
+void buf_trade(struct buf *a, struct buf *b);
+
 #endif

@@ -47,22 +47,23 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Bytes for n threads, the scratch of codecs aside. */
-static uint64_t buffers(const struct job_env *env, unsigned n,
-			const struct container_info *info, enum dtype wanted,
-			bool keeps)
+/* Bytes for n threads to team, the scratch of codecs aside. */
+static void plan_buffers(struct decode_team *team, unsigned n,
+			 const struct container_info *info, enum dtype wanted,
+			 bool keeps)
 {
-	uint64_t slots = least(pipeline_slots(n), info->n_chunks);
 	uint64_t desks = least(n, info->n_chunks), conv, wide;
-	uint64_t raw = info->max_raw, sum;
+	uint64_t raw = info->max_raw;
 
 	converted_sizes(info, wanted, &conv, &wide);
-	sum = conv ? slots * (conv > raw ? conv : raw) +
-		     desks * (raw + conv + wide)
-		   : (slots + desks) * raw;
-	return env->memory_base + 4 * (uint64_t)info->model.head_len + sum +
-	       (info->has_base ? desks * raw : 0) +
-	       (keeps ? chunk_walk_memory(env, info) : 0);
+	team->converts = conv;
+	team->slots = least(pipeline_slots(n), info->n_chunks) *
+		      (conv > raw ? conv : raw);
+	team->buffers = team->env.memory_base +
+			4 * (uint64_t)info->model.head_len +
+			desks * (raw + conv + wide) +
+			(info->has_base ? desks * raw : 0) +
+			(keeps ? chunk_walk_memory(&team->env, info) : 0);
 }
 
 /* The plan as it stands, to the report. */
@@ -70,8 +71,8 @@ static void announce(struct decode_team *team)
 {
 	uint64_t n = least(job_threads(&team->env), team->n_chunks);
 
-	team->rep->memory = team->buffers + n * team->scratch;
-	team->rep->memory_most = team->buffers + n * team->most;
+	team->rep->memory = team->buffers + team->slots + n * team->scratch;
+	team->rep->memory_most = team->buffers + team->slots + n * team->most;
 	team->rep->n_threads = job_threads(&team->env);
 }
 
@@ -122,7 +123,8 @@ static enum hvqz_ret allocate(struct decode_team *team, uint32_t max_raw,
 
 	team->units = calloc(n_slots, sizeof(*team->units));
 	team->desks = calloc(n, sizeof(*team->desks));
-	good = team->units && team->desks;
+	team->ring = calloc(n_slots, sizeof(*team->ring));
+	good = team->units && team->desks && team->ring;
 	for (unsigned i = 0; good && i < n_slots && max_raw <= FROM_START; i++)
 		good = buf_reserve(&team->units[i].payload, max_raw);
 	for (unsigned i = 0; good && i < n && max_raw <= FROM_START; i++)
@@ -144,7 +146,7 @@ enum hvqz_ret decode_team_open(struct decode_team *team,
 	expect_any(team, info);
 	do {
 		team->env.n_threads = n;
-		team->buffers = buffers(env, n, info, wanted, keeps);
+		plan_buffers(team, n, info, wanted, keeps);
 		announce(team);
 	} while (env->memory_limit && rep->memory > env->memory_limit && --n);
 	TRY(check(team, err));
@@ -165,6 +167,7 @@ void decode_team_close(struct decode_team *team)
 	}
 	free(team->units);
 	free(team->desks);
+	free(team->ring);
 }
 
 enum hvqz_ret decode_team_expect(struct decode_team *team,
@@ -174,7 +177,16 @@ enum hvqz_ret decode_team_expect(struct decode_team *team,
 {
 	struct slab slab = chunk_slab(info, h);
 	uint64_t was = team->scratch;
+	unsigned n_slots = pipeline_slots(job_threads(&team->env));
+	uint32_t *len = &team->ring[team->n_seen++ % n_slots];
 
+	/* Where large and small chunks take turns some slots stay small. */
+	*len = h->raw_len > *len ? h->raw_len : *len;
+	if (!team->converts) {
+		team->slots = 0;
+		for (unsigned i = 0; i < n_slots; i++)
+			team->slots += team->ring[i];
+	}
 	add_scratch(team, h->codec, &slab);
 	announce(team);
 	return team->scratch > was ? check(team, err) : HVQZ_OK;

@@ -91,10 +91,7 @@ static enum hvqz_ret convert(struct decode_desk *d, size_t n, enum dtype from,
 /* The rows are in b: the payload's memory goes there in exchange. */
 static void hand_over(struct decode_unit *u, struct buf *b)
 {
-	struct buf was = u->payload;
-
-	u->payload = *b;
-	*b = was;
+	buf_trade(&u->payload, b);
 	u->bytes = u->payload.p;
 	u->len = u->payload.len;
 }

@@ -322,7 +322,6 @@ static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
 	struct codec_stats stats;
 	uint32_t raw_len = s->slab.raw_len;
 	const uint8_t *made = s->bytes.p;
-	struct buf rows = s->bytes;
 	enum hvqz_ret ret;
 
 	TRY(take_factor(j, s, &env, err));
@@ -358,8 +357,7 @@ static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
 		.stored_hash = XXH3_64bits(d->out.p, d->out.len),
 		.raw_hash = XXH3_64bits(made, raw_len),
 	};
-	s->bytes = d->out;
-	d->out = rows;
+	buf_trade(&s->bytes, &d->out);
 	return HVQZ_OK;
 }
 

@@ -2,7 +2,10 @@
 #include "job/encode_plan.h"
 
 #include "job/job_internal.h"
+#include "kernels/blas.h"
 #include "stream/pipeline.h"
+
+#include <stdlib.h>
 
 enum {
 	DEFAULT_CHUNK = 4 << 20,	/* elements */
@@ -14,6 +17,35 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/*
+ * Bytes that the rows in n slots take, which chunks fill in turn: where large
+ * and small tensors take turns, too, some slots never see a large one.
+ */
+static uint64_t slot_bytes(const struct plan *p, unsigned n)
+{
+	uint64_t *most = calloc(n, sizeof(*most)), seq = 0, sum = 0;
+
+	if (!most)
+		return (uint64_t)n * p->max_raw;
+	for (size_t i = 0; i < p->n_tensors; i++) {
+		const struct tensor_plan *tp = &p->t[i];
+		uint64_t rows = least(tp->rows_per_chunk, tp->rows.n_rows);
+		uint64_t len = rows * tp->rows.row_len;
+		uint64_t n_chunks = rows ? plan_chunks(tp) : 0;
+
+		for (uint64_t k = 0; k < least(n_chunks, n); k++) {
+			uint64_t *to = &most[(seq + k) % n];
+
+			*to = len > *to ? len : *to;
+		}
+		seq += n_chunks;
+	}
+	for (unsigned i = 0; i < n; i++)
+		sum += most[i];
+	free(most);
+	return sum;
+}
+
 /* What the plan takes with env's threads, to rep. */
 static void add_up(const struct plan *p, const struct job_env *env,
 		   const struct encode_options *opt,
@@ -22,18 +54,23 @@ static void add_up(const struct plan *p, const struct job_env *env,
 {
 	unsigned n = job_threads(env);
 	bool verifies = !opt->no_verify, steers = pass->steer > 0;
+	bool factors = false;
 	uint64_t slots = least(pipeline_slots(n), p->n_chunks);
 	uint64_t desks = least(n, p->n_chunks), raw = p->max_raw, sum;
 	/* Steering looks at chunks, and their factors, before workers do. */
-	uint64_t in_work = steers ? slots + 1 : desks;
+	unsigned in_work = (unsigned)(steers ? slots + 1 : desks);
 
-	for (size_t i = 0; i < p->n_tensors; i++)
+	for (size_t i = 0; i < p->n_tensors; i++) {
 		verifies |= p->t[i].lossy;
+		factors |= plan_wants_factor(&p->t[i]) &&
+			   sens_can_load(p->t[i].sens);
+	}
 	/* Rows or payloads: they go round, so that all are filled once. */
-	sum = (slots + desks + (verifies ? desks : 0)) * raw +
-	      (opt->base ? slots * raw : 0) + (steers ? raw : 0) +
+	sum = slot_bytes(p, pipeline_slots(n)) * (opt->base ? 2 : 1) +
+	      desks * (verifies ? 2 : 1) * raw + (steers ? raw : 0) +
 	      env->memory_base + pass->spooled + 4 * (uint64_t)m->head_len +
-	      plan_factor_memory(p, in_work);
+	      plan_factor_memory(p, slots + steers, in_work) +
+	      (factors ? BLAS_MEMORY + (desks - !!desks) * BLAS_THREAD_MEMORY : 0);
 	desks += steers;
 	rep->memory = sum + desks * p->usual_memory;
 	rep->memory_most = sum + desks * p->most_memory;
@@ -66,7 +103,8 @@ enum hvqz_ret encode_plan(struct plan *plan, struct job_env *env,
 		plan_free(plan);
 	}
 	return job_check_memory(env, rep->memory,
-				2 * plan_factor_memory(plan, 1) > rep->memory ?
+				2 * plan_factor_memory(plan, 1, 1) >
+						rep->memory ?
 				"Hessians in blocks (hvqz-sense --block)" :
 				"smaller chunks (--chunk)", err);
 }

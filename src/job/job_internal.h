@@ -57,9 +57,14 @@ struct decode_team {
 	struct job_env env;	/* with as many threads as memory allows */
 	struct decode_unit *units;	/* a slot each; owned */
 	struct decode_desk *desks;	/* a worker each; owned */
-	uint64_t buffers;	/* bytes, codecs' scratch aside */
+	uint64_t buffers;	/* bytes, codecs' scratch and slots aside */
+	uint64_t slots;		/* bytes */
+	bool converts;		/* slots hold rows of another dtype */
 	uint64_t scratch, most;	/* of one worker: usually, at the most */
 	uint64_t n_chunks;
+	/* The largest chunk that each slot has had so far, and how many came. */
+	uint32_t *ring;		/* [slots]; owned */
+	uint64_t n_seen;
 	struct job_report *rep;
 };
 

@@ -18,6 +18,15 @@
 /* Before the first thread that calls anything below. */
 void blas_init(void);
 
+/*
+ * What OpenBLAS was measured to keep, with what large matrices that come and
+ * go leave unused between them: bytes for one thread that calls it, and for each
+ * one more.
+ */
+#define BLAS_MEMORY ((uint64_t)5 << 20)
+#define BLAS_THREAD_MEMORY ((uint64_t)21 << 20)
+
+
 /* What OpenBLAS takes this processor for: "SkylakeX". */
 const char *blas_core(void);
 

@@ -76,18 +76,21 @@ static uint64_t one_factor(const struct tensor_plan *tp)
 		factor_memory(tp->sens->n_in, sens_can_load(tp->sens)) : 0;
 }
 
-uint64_t plan_factor_memory(const struct plan *p, uint64_t n)
+uint64_t plan_factor_memory(const struct plan *p, uint64_t window, unsigned n)
 {
 	uint64_t most = 0;
 
 	/* From tensor i's last chunk on. */
 	for (size_t i = 0; i < p->n_tensors; i++) {
-		uint64_t sum = 0, left = n;
+		uint64_t sum = 0, left = window;
+		unsigned n_left = n;
 
-		for (size_t k = i; k < p->n_tensors && left; k++) {
+		for (size_t k = i; k < p->n_tensors && left && n_left; k++) {
 			uint64_t more = k > i ? plan_chunks(&p->t[k]) : 1;
+			uint64_t one = one_factor(&p->t[k]);
 
-			sum += one_factor(&p->t[k]);
+			sum += one;
+			n_left -= one != 0;
 			left -= more < left ? more : left;
 		}
 		most = sum > most ? sum : most;

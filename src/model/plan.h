@@ -48,9 +48,9 @@ bool plan_wants_factor(const struct tensor_plan *tp);
 
 /*
  * Bytes that the factors of Hessians need which are there at once, when n
- * chunks that follow each other are in work; 0: no Hessians.
+ * chunks of `window` that follow each other are in work; 0: no Hessians.
  */
-uint64_t plan_factor_memory(const struct plan *p, uint64_t n);
+uint64_t plan_factor_memory(const struct plan *p, uint64_t window, unsigned n);
 
 /* The slab of tensor t that starts at first_row. */
 struct slab plan_slab(const struct plan *p, const struct model *m, size_t t,

@@ -30,6 +30,7 @@
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 enum {
 	PROBES = 32,	/* random Z: the trace is good to 4/√n per cent */
@@ -47,11 +48,40 @@ enum {
 #define MOST_DAMPING 1.0f
 #define LEAST_REAL 0.05f	/* beyond that nothing is known */
 
+static void free_m(struct factor *f)
+{
+	if (f->mapped)
+		munmap(f->m, f->mapped);
+	else
+		free(f->m);
+	f->m = NULL;
+	f->mapped = 0;
+}
+
 void factor_free(struct factor *f)
 {
 	free(f->l);
-	free(f->m);
+	free_m(f);
 	*f = (struct factor){0};
+}
+
+/*
+ * n × n floats for m, from the system and back to it: one thread makes them,
+ * another one may free them when all chunks of a tensor are done, and left in
+ * a thread's heap their place would be of no use to the next.
+ */
+static bool map_m(struct factor *f, size_t n)
+{
+	size_t bytes = n * n * sizeof(float);
+
+	f->m = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (f->m == MAP_FAILED) {
+		f->m = NULL;
+		return false;
+	}
+	f->mapped = bytes;
+	return true;
 }
 
 uint64_t factor_memory(size_t n, bool full)
@@ -260,10 +290,9 @@ static enum hvqz_ret allocate(struct factor *f, size_t n, bool full,
 	*f = (struct factor){.n = n, .real = 1};
 	if (bytes <= SIZE_MAX && n <= INT_MAX) {
 		f->l = malloc(n * sizeof(float));
-		f->m = full ? malloc(n * n * sizeof(float)) : NULL;
+		if (f->l && (!full || map_m(f, n)))
+			return HVQZ_OK;
 	}
-	if (f->l && !full == !f->m)
-		return HVQZ_OK;
 	return hvqz_nomem(err, bytes, "the factor of a Hessian");
 }
 
@@ -304,8 +333,7 @@ enum hvqz_ret factor_make(const struct sens *s, struct factor *f,
 	}
 	free(z);
 	if (full) {
-		free(f->m);
-		f->m = NULL;
+		free_m(f);
 		f->damping = 0;
 		f->real = 1;
 		f->fell_back = true;

@@ -23,6 +23,7 @@ struct factor {
 	 * NULL when only a diagonal is known. Owned.
 	 */
 	float *m;
+	size_t mapped;	/* bytes of m that are mapped; 0: m is malloc()'s */
 	float damping;	/* δ that was needed; 0 when m is NULL */
 	/*
 	 * The part of the damped cost that is the Hessian's own, for errors as

@@ -5,7 +5,8 @@
  *
  * Writes one line to the file REPORT: peak resident memory in KiB, bytes it
  * asked read() for (rchar of /proc/PID/io, all threads; 0 where the system
- * has no such file), and seconds. The exit status is the command's.
+ * has no such file), seconds, and seconds of all cores together. The exit
+ * status is the command's.
  *
  * The child is looked at between its death and its burial: waitid(WNOWAIT)
  * leaves it a zombie, whose counters are final and still readable.
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,6 +44,11 @@ static double now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double seconds(struct timeval t)
+{
+	return (double)t.tv_sec + 1e-6 * (double)t.tv_usec;
 }
 
 static int fail(const char *what)
@@ -80,8 +87,8 @@ int main(int argc, char **argv)
 	f = fopen(argv[1], "w");
 	if (!f)
 		return fail(argv[1]);
-	fprintf(f, "%ld %" PRIu64 " %.2f\n", use.ru_maxrss, n_read,
-		now() - start);
+	fprintf(f, "%ld %" PRIu64 " %.2f %.2f\n", use.ru_maxrss, n_read,
+		now() - start, seconds(use.ru_utime) + seconds(use.ru_stime));
 	if (fclose(f))
 		return fail(argv[1]);
 	return WIFEXITED(status) ? WEXITSTATUS(status) :
