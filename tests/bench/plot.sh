@@ -76,7 +76,7 @@ set logscale x 10
 set xrange [0.5:10000]
 set xlabel "MB of weights a second (right is faster)" textcolor rgb "#202020"
 set ylabel "% of the raw file (down is smaller)" textcolor rgb "#202020"
-set offsets graph 0, graph 0, graph 0.12, graph 0.12
+set offsets graph 0, graph 0, graph 0.15, graph 0.2
 set key outside bottom center horizontal textcolor rgb "#202020"
 files = "hvqz zstd xz"
 color(i) = i == 1 ? 0x1b6ca8 : i == 2 ? 0xc0392b : 0x3d7a3d
@@ -87,8 +87,8 @@ plot for [i = 1:3] "$tmp/".word(files, i) using 3:2 with points \
 	pointtype 6 pointsize 1.1 linewidth 2 linecolor rgb color(i) \
 	title word(files, i)." decode", \
 	for [i = 1:3] "$tmp/".word(files, i) using 3:2:1 with labels \
-	offset 0, 0.9 textcolor rgb color(i) notitle, \
+	left rotate by 35 offset 0.5, 0.5 textcolor rgb color(i) notitle, \
 	for [i = 1:3] "$tmp/".word(files, i) using 4:2:1 with labels \
-	offset 0, -0.9 textcolor rgb color(i) notitle
+	left rotate by -35 offset 0.5, -0.5 textcolor rgb color(i) notitle
 GNUPLOT
 echo "written: $OUT"
