@@ -272,6 +272,9 @@ START_TEST(searches_find_the_lowest_nearest)
 			for (size_t i = 0; i < N; i++)
 				lam[i] = coarse ? (float)rng_below(&rng, 2)
 						: 0.02f * expf(normal(&rng));
+			/* Nothing is nearer than anything. */
+			memset(w, 0, 5 * dim * sizeof(*w));
+			memset(lam, 0, 5 * sizeof(*lam));
 			for (size_t i = 0; i < k * dim; i++)
 				cent[i] = coarse ? (float)rng_below(&rng, 8) - 3
 						 : normal(&rng);

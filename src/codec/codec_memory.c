@@ -23,7 +23,7 @@ static uint64_t total(const struct figures *f, const struct slab *slab)
 /* [codec]; the conditioner's is what it adds to its body. */
 static const struct figures encoding[] = {
 	[CODEC_RAW] = {0, 0, 0, 0},
-	[CODEC_PLANES] = {210, 165, 0, 128 << 10},
+	[CODEC_PLANES] = {0, 85, 0, 128 << 10},
 	[CODEC_HASVQ] = {1030, 0, 0, 256 << 10},
 	[CODEC_TRELLIS] = {1234, 0, 0, 128 << 10},
 	[CODEC_RTN] = {510, 100, 1600, 256 << 10},
@@ -50,10 +50,10 @@ uint64_t codec_usual_encode(const struct slab *slab,
 		need += total(&encoding[CODEC_CONDITIONED], slab);
 	/* BF16 has fewest bits that are kept as they are. */
 	if (set->codec == CODEC_PLANES && slab->dtype == DTYPE_BF16)
-		need -= (uint64_t)slab->raw_len / 3;
+		need -= (uint64_t)slab->raw_len / 6;
 	/* Among more ways to code the numbers the shortest is looked for. */
 	if (set->codec == CODEC_PLANES && set->effort > 7)
-		need += slab->raw_len + (uint64_t)slab->raw_len / 6;
+		need += need + need / 4;
 	return need;
 }
 

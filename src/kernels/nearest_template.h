@@ -113,9 +113,11 @@ INLINE void GLUE(NEAREST_NAME, _node)(struct QUEST *q, unsigned b,
 			   node * (2 * b + 1) * NEAREST_WIDTH;
 	const float *x = q->x + p * b, *w = q->w + p * b;
 	VF sum, low, high, best = {0}, none = {0};
+	size_t rest = q->t->n_boxes[level] - node * NEAREST_WIDTH;
 	unsigned near = 0, n;
 	VI less;
 
+	rest = rest < NEAREST_WIDTH ? rest : NEAREST_WIDTH;
 	best += q->best[p];
 #pragma GCC unroll 2
 	for (unsigned h = 0; h < PARTS; h++, box += NEAREST_LANES) {
@@ -135,6 +137,8 @@ INLINE void GLUE(NEAREST_NAME, _node)(struct QUEST *q, unsigned b,
 		less = (VI)(sum <= best);
 		near |= NEAREST_SIGNS(less) << h * NEAREST_LANES;
 	}
+	/* Where w and lam are 0, what fills the node is as near as the rest. */
+	near &= 0xffu >> (NEAREST_WIDTH - rest);
 	n = q->t->n_lanes[near];
 	NEAREST_APPEND(q->queue[level] + q->waiting[level], q->t->lanes[near],
 		       n, (uint32_t)(node * NEAREST_WIDTH << 8 | p));

@@ -159,7 +159,7 @@ status 1 hvqz -n -M1M -T2 m.safetensors
 says "$limit"
 # With less memory there are fewer threads, and then smaller chunks: the same
 # for any -T, and the environment's limit leaves chunks as they are.
-status 0 hvqz -M10M -T2 -vv --lossless -c m.safetensors >b
+status 0 hvqz -M9M -T2 -vv --lossless -c m.safetensors >b
 says " 1 threads"
 same a b
 status 0 hvqz -M8200K -T2 -vv --lossless -c m.safetensors >b
