@@ -15,6 +15,7 @@
  *	BETTER(to, bits, a, b, bit)
  *		to = b < a ? b : a, and bits |= bit where it is b
  *	ANY(mask)	is a lane of the mask set?
+ *	TO_BYTES(b, i)	the low bytes of integers
  *	SELECT_F, SELECT_I(mask, a, b)	mask ? a : b
  *
  * Macros, since passing vectors by value has no settled ABI.
@@ -131,6 +132,7 @@ typedef uint8_t VB __attribute__((vector_size(W)));
 		(bits) |= less_ & (bit); \
 	} while (0)
 #define ANY(mask) any4((const VI[]){mask})
+#define TO_BYTES(to, v) ((to) = __builtin_convertvector(v, VB))
 
 static inline int any4(const VI *v)
 {
@@ -158,6 +160,7 @@ static inline int any4(const VI *v)
 #undef GATHER_I
 #undef BETTER
 #undef ANY
+#undef TO_BYTES
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
@@ -200,6 +203,16 @@ typedef uint8_t VB __attribute__((vector_size(W)));
 		(to) = (VF)_mm256_min_ps(b_, a_); \
 	} while (0)
 #define ANY(mask) _mm256_movemask_ps((__m256)(mask))
+#define TO_BYTES(to, v) \
+	do { \
+		__m256i v_ = _mm256_and_si256((__m256i)(v), \
+					      _mm256_set1_epi32(255)); \
+		v_ = _mm256_packus_epi32(v_, v_); \
+		v_ = _mm256_packus_epi16(v_, v_); \
+		v_ = _mm256_permutevar8x32_epi32( \
+			v_, _mm256_setr_epi32(0, 4, 0, 4, 0, 4, 0, 4)); \
+		(to) = (VB)_mm_cvtsi128_si64(_mm256_castsi256_si128(v_)); \
+	} while (0)
 
 #include "kernels/trellis_search_template.h"
 #include "kernels/trellis_template.h"
@@ -222,6 +235,7 @@ typedef uint8_t VB __attribute__((vector_size(W)));
 #undef GATHER_I
 #undef BETTER
 #undef ANY
+#undef TO_BYTES
 
 /* ---- AVX-512 ---- */
 
@@ -267,6 +281,7 @@ typedef uint8_t VB __attribute__((vector_size(W)));
 			_mm512_set1_epi32(bit)); \
 		(to) = (VF)_mm512_min_ps(b_, a_); \
 	} while (0)
+#define TO_BYTES(to, v) ((to) = (VB)_mm512_cvtepi32_epi8((__m512i)(v)))
 #define ANY(mask) \
 	(_mm512_test_epi32_mask((__m512i)(mask), (__m512i)(mask)) != 0)
 

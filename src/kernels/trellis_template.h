@@ -142,18 +142,25 @@ static TARGET void T(combine)(float *y, size_t n, const float *x, size_t skip,
 	size_t at = 0;
 
 	for (; at + 4 * W <= n; at += 4 * W) {
+		const float *from = x + at;
 		VF sum[4];
 
-		memcpy(sum, y + at, sizeof(sum));
-		for (size_t k = 0; k < terms; k++) {
-			VF v[4];
-
-			memcpy(v, x + k * skip + at, sizeof(v));
+		/* Each by itself, or they would live in memory. */
+		UNROLL(4)
+		for (unsigned i = 0; i < 4; i++)
+			memcpy(&sum[i], y + at + i * W, sizeof(sum[i]));
+		for (size_t k = 0; k < terms; k++, from += skip) {
 			UNROLL(4)
-			for (unsigned i = 0; i < 4; i++)
-				sum[i] += v[i] * m[k * m_skip];
+			for (unsigned i = 0; i < 4; i++) {
+				VF v;
+
+				memcpy(&v, from + i * W, sizeof(v));
+				sum[i] += v * m[k * m_skip];
+			}
 		}
-		memcpy(y + at, sum, sizeof(sum));
+		UNROLL(4)
+		for (unsigned i = 0; i < 4; i++)
+			memcpy(y + at + i * W, &sum[i], sizeof(sum[i]));
 	}
 	for (; at < n; at++)
 		for (size_t k = 0; k < terms; k++)
@@ -240,43 +247,41 @@ static TARGET int T(pack)(const int32_t *u, const int8_t *unit_class,
 		T(classes)(unit_class + at, channel_class, &class, &active);
 		any |= (VI)((v ^ (v < 0)) > 126);
 		v = (v & active) | (-128 & ~active);
-		b = __builtin_convertvector(v, VB);
+		TO_BYTES(b, v);
 		memcpy(to + at, &b, sizeof(b));
 	}
 	return ANY(any);
 }
 
-/* 16 elements as singles. */
-INLINE void T(load)(enum dtype dtype, const uint8_t *raw, VF *v)
+/* W elements from the i-th on as singles. */
+INLINE void T(load)(enum dtype dtype, const uint8_t *raw, size_t i, VF *v)
 {
-	uint16_t h[TRELLIS_SUM];
 	VI bad = {0};
+	uint16_t h[W];
 
 	if (dtype != DTYPE_F16 && dtype != DTYPE_BF16) {
-		float f[TRELLIS_SUM];
+		VU u = {0};
 
-		for (unsigned i = 0; i < TRELLIS_SUM; i++)
-			f[i] = get_lef32(raw + 4 * i);
-		memcpy(v, f, sizeof(f));
+		for (unsigned l = 0; l < W; l++)
+			u[l] = get_le32(raw + 4 * (i + l));
+		*v = (VF)u;
 		return;
 	}
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	memcpy(h, raw, sizeof(h));
+	memcpy(h, raw + 2 * i, sizeof(h));
 #else
-	for (unsigned i = 0; i < TRELLIS_SUM; i++)
-		h[i] = get_le16(raw + 2 * i);
+	for (unsigned l = 0; l < W; l++)
+		h[l] = get_le16(raw + 2 * (i + l));
 #endif
-	UNROLL(4)
-	for (unsigned i = 0; i < N; i++)
-		T(widen)(dtype, h + i * W, &v[i], &bad);
+	T(widen)(dtype, h, v, &bad);
 }
 
-static TARGET void T(error)(enum dtype dtype, const uint8_t *a,
-			    const uint8_t *b, size_t n, float *sum)
+INLINE void T(error_of)(enum dtype dtype, const uint8_t *a, const uint8_t *b,
+			size_t n, float *sum)
 {
-	size_t elem = dtype_bits(dtype) / 8;
+	size_t elem = dtype == DTYPE_F16 || dtype == DTYPE_BF16 ? 2 : 4;
 	uint8_t end[2][TRELLIS_SUM * sizeof(float)] = {{0}};
-	VF d2[N] = {{0}}, x2[N] = {{0}}, x[N], y[N];
+	VF d2[N] = {{0}}, x2[N] = {{0}};
 
 	for (size_t at = 0; at < n; at += TRELLIS_SUM) {
 		const uint8_t *p = a + at * elem, *q = b + at * elem;
@@ -288,18 +293,30 @@ static TARGET void T(error)(enum dtype dtype, const uint8_t *a,
 			p = end[0];
 			q = end[1];
 		}
-		T(load)(dtype, p, x);
-		T(load)(dtype, q, y);
 		UNROLL(4)
 		for (unsigned i = 0; i < N; i++) {
-			VF d = x[i] - y[i];
+			VF x, y;
 
-			d2[i] += d * d;
-			x2[i] += x[i] * x[i];
+			T(load)(dtype, p, i * W, &x);
+			T(load)(dtype, q, i * W, &y);
+			x2[i] += x * x;
+			x -= y;
+			d2[i] += x * x;
 		}
 	}
 	sum[0] = T(fold)(d2);
 	sum[1] = T(fold)(x2);
+}
+
+static TARGET void T(error)(enum dtype dtype, const uint8_t *a,
+			    const uint8_t *b, size_t n, float *sum)
+{
+	if (dtype == DTYPE_F16)
+		T(error_of)(DTYPE_F16, a, b, n, sum);
+	else if (dtype == DTYPE_BF16)
+		T(error_of)(DTYPE_BF16, a, b, n, sum);
+	else
+		T(error_of)(DTYPE_F32, a, b, n, sum);
 }
 
 const struct trellis_kernels KERNELS = {

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""made_sidecar.py MODEL SIDECAR: made-up full Hessians, one for every matrix.
+"""made_sidecar.py MODEL SIDECAR [full|diagonal]: a made-up Hessian for every
+matrix.
 
 MODEL is a safetensors file of which the header is enough. A Hessian is a band
 of correlations between neighbouring channels: positive definite, cheap to
@@ -21,7 +22,13 @@ def hessian(n):
     return bytes(rows)
 
 
+def diagonal(n):
+    """From 0.5 to 2; n little-endian F32."""
+    return struct.pack(f"<{n}f", *(2 ** (2 * j / n - 1) for j in range(n)))
+
+
 def main():
+    full = sys.argv[3:] != ["diagonal"]
     with open(sys.argv[1], "rb") as model:
         (length,) = struct.unpack("<Q", model.read(8))
         table = json.loads(model.read(length))
@@ -34,9 +41,11 @@ def main():
         if len(shape) != 2:
             continue
         n = shape[1]
-        head[name + ".hessian"] = {"dtype": "F32", "shape": [n, n],
-                                   "data_offsets": [at, at + 4 * n * n]}
-        at += 4 * n * n
+        size = 4 * n * n if full else 4 * n
+        head[name + (".hessian" if full else ".hessian_diag")] = {
+            "dtype": "F32", "shape": [n, n] if full else [n],
+            "data_offsets": [at, at + size]}
+        at += size
         widths.append(n)
     text = json.dumps(head).encode()
     text += b" " * (-len(text) % 8)
@@ -45,7 +54,7 @@ def main():
         sidecar.write(struct.pack("<Q", len(text)) + text)
         for n in widths:
             if n not in made:
-                made[n] = hessian(n)
+                made[n] = hessian(n) if full else diagonal(n)
             sidecar.write(made[n])
 
 
