@@ -179,20 +179,36 @@ out:
 	return ret;
 }
 
+/* Bytes for a slab whose channels and units are these. */
+static uint64_t lying(uint64_t n_channels, uint64_t n_units, unsigned log)
+{
+	/* Lanes and channels are filled up; a short channel has one lane. */
+	uint64_t stride = n_units < 2 * MIN_LANE_RUNNING
+				  ? (n_units + TRELLIS_SUM - 1) /
+					    TRELLIS_SUM * TRELLIS_SUM
+				  : n_units + TRELLIS_MAX_LANES + TRELLIS_SUM;
+	unsigned lanes = 1;
+
+	while (lanes < TRELLIS_MAX_LANES &&
+	       n_units / (2 * lanes) >= MIN_LANE_RUNNING)
+		lanes *= 2;
+	/* Weights and points all the time, five numbers a place. */
+	return n_channels * stride * 8 + 5 * stride * 4 + stride +
+	       trellis_quantize_memory(log, 1, n_channels, stride, true) +
+	       trellis_quantize_memory(log, lanes, 0, stride, false) +
+	       trellis_slots_memory(n_units);
+}
+
 uint64_t trellis_encode_memory(const struct slab *slab,
 			       const struct codec_settings *set)
 {
 	uint64_t n = (uint64_t)slab->n_rows * slab->n_cols;
-	uint64_t units = slab->n_rows > slab->n_cols ? slab->n_rows
-						     : slab->n_cols;
 	unsigned log = log_states(set->effort);
+	uint64_t down = lying(slab->n_cols, slab->n_rows, log);
+	uint64_t across = lying(slab->n_rows, slab->n_cols, log);
 
-	(void)units;
-	/* Weights and points all the time; symbols and words, then the
-	 * reconstruction on top of them. */
-	return n * 8 + n * 4 + slab->raw_len +
-	       trellis_quantize_memory(log, TRELLIS_MAX_LANES, 1, units,
-				       true) +
+	/* The words, or the reconstruction, on top; steps and tables. */
+	return (down > across ? down : across) + n * 2 + slab->raw_len +
 	       (slab->n_rows + slab->n_cols) * 48 +
 	       MODEL_CLASSES * sizeof(struct point_table) +
 	       ((uint64_t)1 << 20);
