@@ -25,8 +25,9 @@ struct corpus_case {
 	bool sequence_only;
 };
 
-extern const struct corpus_case container_corpus[];
-extern const size_t container_corpus_n;
+/* Case i of so many. */
+const struct corpus_case *container_corpus(size_t i);
+size_t container_corpus_n(void);
 
 /* The file of case c, to *file (cleared first). */
 void container_corpus_make(const struct corpus_case *c, struct buf *file);

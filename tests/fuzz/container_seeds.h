@@ -88,8 +88,8 @@ static inline void container_seeds(void (*add)(const void *p, size_t len))
 	};
 	struct buf b = {0};
 
-	for (size_t i = 0; i < container_corpus_n; i++) {
-		container_corpus_make(&container_corpus[i], &b);
+	for (size_t i = 0; i < container_corpus_n(); i++) {
+		container_corpus_make(container_corpus(i), &b);
 		if (b.len < 4096)
 			add(b.p, b.len);
 	}

@@ -12,6 +12,7 @@ seconds=$3
 shift 3
 mkdir -p "$build"
 cd "$build"
+here=$PWD	# a target may go elsewhere
 command -v clang >/dev/null || {
 	echo "make fuzz needs clang (apt-get install clang)" >&2
 	exit 77
@@ -40,8 +41,8 @@ for name; do
 	"tests/fuzz/fuzz_$name" "$dict" -max_total_time="$seconds" \
 		-max_len="$most" -timeout=10 -report_slow_units=2 \
 		-malloc_limit_mb=512 -print_final_stats=1 \
-		-artifact_prefix="found/$name-" \
-		"corpus/$name" "seeds/$name" 2>"log.$name" || {
+		-artifact_prefix="$here/found/$name-" \
+		"$here/corpus/$name" "$here/seeds/$name" 2>"log.$name" || {
 		tail -40 "log.$name" >&2
 		echo "FAIL $name: see $build/found" >&2
 		exit 1
