@@ -111,6 +111,24 @@ CHANGE(work_too_much, grow_bias(im, 1 << 21, 63); bias_payload(im, 63))
 CHANGE(work_allowed, grow_bias(im, 1 << 21, 64); bias_payload(im, 64))
 CHANGE(stored_past_end, grow_bias(im, 1 << 26, 1 << 27))
 
+/* ---- H11: more than the header has declared ---- */
+
+/* b.bias' 5 rows of 4 bytes become 24 bytes in `rows` rows, all consistent. */
+static void overflow_bias(struct image *im, uint32_t rows)
+{
+	struct buf *p = &im->chunk[2].payload;
+
+	buf_u32(p, 0);
+	put_le32(HEAD(2, 16), rows);
+	put_le32(HEAD(2, 20), 24);
+	put_le32(HEAD(2, 24), 24);
+	put_le64(HEAD(2, 40), XXH3_64bits(p->p, p->len));
+	put_le64(HEAD(2, 48), XXH3_64bits(p->p, p->len));
+}
+
+CHANGE(output_row_more, overflow_bias(im, 6))
+CHANGE(output_longer_rows, overflow_bias(im, 5))
+
 /* ---- H9: chunk hashes ---- */
 
 CHANGE(payload_bit, im->chunk[1].payload.p[3] ^= 4)
@@ -175,6 +193,9 @@ const struct corpus_case container_cases_chunks[] = {
 
 	CASE("H12", AT_HEADER, work_too_much, BAD, "at least 64"),
 	CASE("H12", AT_HEADER, work_allowed, HVQZ_OK, ""),
+
+	CASE("H11", AT_CHUNKS, output_row_more, BAD, "are left"),
+	CASE("H11", AT_CHUNKS, output_longer_rows, BAD, "raw length"),
 
 	CASE("H9", AT_CHUNKS, payload_bit, BAD, "stored bytes"),
 	CASE("H9", AT_CHUNKS, stored_hash, BAD, "stored bytes"),
