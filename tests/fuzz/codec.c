@@ -12,7 +12,7 @@
 
 enum {
 	MAX_SIDE = 1024,
-	MAX_ELEMS = 1 << 15,
+	MAX_ELEMS = 70000,	/* 65536 are the least for 32 lanes of rANS */
 	N_DTYPES = DTYPE_C64,
 };
 

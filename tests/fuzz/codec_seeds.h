@@ -16,7 +16,10 @@
 static const enum codec_id codecs[] = {FUZZ_CODECS};
 static const struct corpus_part *const parts[] = {FUZZ_PARTS};
 
-enum { N_CODECS = sizeof(codecs) / sizeof(*codecs) };
+enum {
+	N_CODECS = sizeof(codecs) / sizeof(*codecs),
+	MAX_SEED = 1 << 14,	/* bytes; a fuzzer has little use for more */
+};
 
 /* The base model's rows of codec 6: any bytes, but the same every time. */
 static uint8_t *make_base(size_t len)
@@ -57,7 +60,8 @@ static void seed(size_t which, const struct sample *s,
 	put_head(which, &s->slab, &out);
 	if (codec_find(codecs[which])->encode(&env, &s->slab, set, sens,
 					      s->raw, &out, &stats, &declined,
-					      NULL) == HVQZ_OK && !declined)
+					      NULL) == HVQZ_OK && !declined &&
+	    out.len < MAX_SEED)
 		add(out.p, out.len);
 	buf_free(&out);
 	free(base);
@@ -93,14 +97,17 @@ static bool settings(enum codec_id codec, unsigned i,
 	return i < 6;
 }
 
-/* Small integers, and so small exponents: they compress. */
+/* Small integers, and so small exponents; in a large slab mostly zeros. */
 static struct sample plain_sample(enum dtype dtype, uint32_t rows,
 				  uint32_t cols)
 {
 	struct sample s = blank_sample(dtype, rows, cols);
+	struct rng rng = {rows};
 
 	for (uint32_t i = 0; i < s.slab.raw_len; i++)
-		s.raw[i] = (uint8_t)(i % 8 > 5 ? 0x3f : i * i % 5);
+		s.raw[i] = s.slab.raw_len > 4096
+				   ? (uint8_t)(rng_below(&rng, 150) == 0)
+				   : (uint8_t)(i % 8 > 5 ? 0x3f : i * i % 5);
 	return s;
 }
 
@@ -129,14 +136,17 @@ void fuzz_seeds(void (*add)(const void *p, size_t len))
 	} shape[] = {
 		{DTYPE_F16, 8, 16}, {DTYPE_BF16, 40, 32}, {DTYPE_F32, 16, 24},
 		{DTYPE_F32, 1, 200}, {DTYPE_BF16, 128, 64},
+		/* Units enough for 32 lanes, of a trellis and of rANS. */
+		{DTYPE_BF16, 600, 3}, {DTYPE_F16, 2, 700},
+		{DTYPE_U8, 1000, 66}, {DTYPE_I16, 1000, 66},
 		{DTYPE_I8, 10, 10}, {DTYPE_F64, 4, 8}, {DTYPE_C64, 4, 8},
 		{DTYPE_I32, 30, 3}, {DTYPE_F8_E4M3, 64, 20},
 	};
-	float h[200], g[200];
+	float h[1024], g[1024];
 	struct sens sens = {.axis = 1, .diag = h};
 	struct codec_settings set;
 
-	for (size_t j = 0; j < 200; j++) {
+	for (size_t j = 0; j < 1024; j++) {
 		h[j] = 1 + (float)(j * j % 17);
 		g[j] = 0.5f + (float)(j % 3);
 	}

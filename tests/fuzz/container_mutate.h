@@ -30,7 +30,7 @@ static bool take_apart(struct buf *file, struct image *im)
 	stored = get_le64(p + 24);
 	raw = get_le64(p + 16);
 	index = get_le64(tail);
-	if (stored > file->len - 128 || raw > 1 << 20 ||
+	if (stored > file->len - 128 || !raw || raw > 1 << 20 ||
 	    index > file->len - 64 ||
 	    ZSTD_getFrameContentSize(p + 64, stored) != raw)
 		return false;

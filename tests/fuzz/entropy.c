@@ -1,13 +1,13 @@
 /*
  * entropy.c - number lists, rANS streams and their tables, points' models.
  *
- * Input: what to read (one byte), how many (16 bits), then the bytes. What the
+ * Input: what to read (one byte), how many (24 bits), then the bytes. What the
  * lists' encoders write of the bytes as numbers must read back.
  */
 #include "kernels/kernels.h"
 #include "tests/fuzz/entropy_seeds.h"
 
-enum { MAX_N = 1 << 13 };
+enum { MAX_N = 70000 };
 
 static void read_list(struct cursor *c, unsigned kind, size_t n)
 {
@@ -70,7 +70,7 @@ static void read_rans(struct cursor *c, size_t n)
 static void read_lanes(struct cursor c, size_t n, size_t step)
 {
 	static const char *const sets[] = {"generic", "avx2", "avx512"};
-	static const uint16_t freq[4] = {2000, 1000, 1000, 96};
+	static const uint16_t freq[4] = {4000, 60, 30, 6};
 	uint32_t *slots = malloc(2 * LANES_SLOTS * sizeof(*slots));
 	uint8_t *which = malloc(n + 1), *sym[3] = {NULL};
 	bool good[3] = {false};
@@ -128,7 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
 	struct fuzz_in in = {p, len};
 	unsigned kind = fuzz_take(&in, 1) % N_KINDS;
-	size_t n = fuzz_take(&in, 2) % MAX_N;
+	size_t n = fuzz_take(&in, 3) % MAX_N;
 	uint8_t *copy = fuzz_copy(in.p, in.len);
 	struct cursor c = {copy, copy + in.len};
 

@@ -14,7 +14,13 @@
 /* What an input is: its first byte. */
 enum { INTS, SHORTS, GUESSED, MODEL, RANS, LANES, PUT, N_KINDS };
 
-enum { N_SEED = 3000 };
+enum { N_SEED = 3000, N_STREAM = 69999 };
+
+static void put_count(struct buf *b, size_t n)
+{
+	buf_u16(b, (uint16_t)n);
+	buf_u8(b, (uint8_t)(n >> 16));
+}
 
 static void add_lists(struct buf *b, void (*add)(const void *p, size_t len))
 {
@@ -34,7 +40,7 @@ static void add_lists(struct buf *b, void (*add)(const void *p, size_t len))
 		for (uint8_t kind = INTS; kind <= GUESSED; kind++) {
 			buf_clear(b);
 			buf_u8(b, kind);
-			buf_u16(b, (uint16_t)n);
+			put_count(b, n);
 			if (kind == INTS)
 				FUZZ_HOLDS(!intcode_put(v, n, b, NULL));
 			else
@@ -44,7 +50,7 @@ static void add_lists(struct buf *b, void (*add)(const void *p, size_t len))
 		}
 		buf_clear(b);
 		buf_u8(b, PUT);
-		buf_u16(b, 0);
+		put_count(b, 0);
 		for (size_t i = 0; i < n && i < 64; i++)
 			buf_u32(b, v[i]);
 		add(b->p, b->len);
@@ -62,7 +68,7 @@ static void add_model(struct buf *b, unsigned scale,
 			counts.n[q][i] = scale * (100 / (1 + i) + q % 5);
 	buf_clear(b);
 	buf_u8(b, MODEL);
-	buf_u16(b, 0);
+	put_count(b, 0);
 	FUZZ_HOLDS(!point_model_put(&m, &counts, b, NULL));
 	add(b->p, b->len);
 	point_model_free(&m);
@@ -70,24 +76,28 @@ static void add_model(struct buf *b, unsigned scale,
 
 static void add_streams(struct buf *b, void (*add)(const void *p, size_t len))
 {
-	static const uint16_t freq[8] = {2000, 1000, 1000, 96};
-	static uint16_t sym[N_SEED];
+	static const uint16_t freq[8] = {4000, 60, 30, 6};
+	/* 1, 4 and 32 lanes. */
+	static const size_t n_syms[] = {1, 40, 1000, 2100, 30000, N_STREAM};
+	static uint16_t sym[N_STREAM];
 	struct rans_table t;
 	bool valid;
 
 	FUZZ_HOLDS(!rans_table_from_freqs(&t, freq, 8, 12, &valid, NULL));
-	for (size_t i = 0; i < N_SEED; i++)
-		sym[i] = i % 5 % 4;
-	for (size_t n = 1; n <= N_SEED; n = 3 * n + 7)
-		for (uint8_t kind = RANS; kind <= LANES; kind++) {
-			buf_clear(b);
-			buf_u8(b, kind);
-			buf_u16(b, (uint16_t)n);
-			for (size_t i = 0; i < 8 && kind == RANS; i++)
-				buf_u16(b, freq[i]);
-			FUZZ_HOLDS(!rans_encode(&t, sym, n, b, NULL));
-			add(b->p, b->len);
-		}
+	for (size_t i = 0; i < N_STREAM; i++)
+		sym[i] = i % 67 ? 0 : i % 4;
+	for (size_t i = 0; i < 2 * sizeof(n_syms) / sizeof(*n_syms); i++) {
+		uint8_t kind = i % 2 ? RANS : LANES;
+		size_t n = n_syms[i / 2];
+
+		buf_clear(b);
+		buf_u8(b, kind);
+		put_count(b, n);
+		for (size_t f = 0; f < 8 && kind == RANS; f++)
+			buf_u16(b, freq[f]);
+		FUZZ_HOLDS(!rans_encode(&t, sym, n, b, NULL));
+		add(b->p, b->len);
+	}
 	rans_table_free(&t);
 }
 

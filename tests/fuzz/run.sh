@@ -33,7 +33,7 @@ for name; do
 	"tests/fuzz/replay_$name" -w "seeds/$name"
 	case $name in
 	args) most=512 ;;
-	container | main) most=16384 ;;
+	container | main | planes) most=16384 ;;
 	*) most=4096 ;;
 	esac
 	dict=$src/tests/fuzz/$name.dict
