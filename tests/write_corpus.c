@@ -96,7 +96,7 @@ static bool save(const char *dir, const char *name, const struct buf *b)
 	f = fopen(path, "wb");
 	if (!f)
 		return false;
-	good = fwrite(b->p, 1, b->len, f) == b->len;
+	good = !b->len || fwrite(b->p, 1, b->len, f) == b->len;
 	return !fclose(f) && good;
 }
 
