@@ -35,11 +35,11 @@ export CK_TIMEOUT_MULTIPLIER HVQZ_SLOW
 
 # TSan has nothing to see where there is one thread.
 if [ "$kind" = tsan ] && [ $# -eq 0 ]; then
-	set -- tests/check_pipeline tests/check_job tests/check_job_damage \
+	set -- tests/check_pipeline tests/check_job \
 		tests/check_copies tests/check_rate tests/check_team \
 		tests/check_sense tests/check_sense_job tests/check_eval_job \
 		tests/check_lm_load tests/check_sidecars \
-		tests/fuzz/replay_container tests/cli/base.sh \
+		tests/cli/base.sh \
 		tests/cli/condition.sh tests/cli/copies.sh tests/cli/eval.sh \
 		tests/cli/pipes.sh tests/cli/rtn.sh tests/cli/sense.sh \
 		tests/cli/signals.sh tests/cli/trellis.sh
