@@ -2,9 +2,9 @@
 """made_sidecar.py MODEL SIDECAR [full|diagonal]: a made-up Hessian for every
 matrix.
 
-MODEL is a safetensors file of which the header is enough. A Hessian is a band
-of correlations between neighbouring channels: positive definite, cheap to
-make, and as large in memory as any other of its width.
+MODEL is a safetensors file of which the header is enough. A Hessian has
+correlations of all channels and higher ones of neighbours: positive definite,
+cheap to make, and as large in memory as any other of its width.
 """
 import json
 import struct
@@ -13,10 +13,10 @@ import sys
 
 def hessian(n):
     """1 on the diagonal, less beside it; n rows of little-endian F32."""
-    band = [0.05, 0.1, 0.2, 1.0, 0.2, 0.1, 0.05]
+    band = [0.25, 0.3, 0.4, 1.0, 0.4, 0.3, 0.25]
     rows = bytearray()
     for j in range(n):
-        row = [0.0] * (n + 6)
+        row = [0.2] * (n + 6)
         row[j:j + 7] = band
         rows += struct.pack(f"<{n}f", *row[3:n + 3])
     return bytes(rows)

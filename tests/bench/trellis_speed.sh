@@ -11,6 +11,7 @@
 # shellcheck source=tests/bench/common.sh
 . "$(dirname "$0")/common.sh"
 
+export OPENBLAS_NUM_THREADS=1
 SHAPE=${SHAPE:-4096x4096}
 QUALITIES=${QUALITIES:--}
 programs=("${HVQZ_A:-$HVQZ}")
@@ -73,4 +74,4 @@ for i in "${!programs[@]}"; do
 	echo "$([ "$i" = 0 ] && echo A || echo B): ${programs[i]}," \
 		"$(wc -c <"$tmp/$i.hvqz") bytes"
 done
-echo "target on one core, portable C: encode 8, decode 60"
+echo "target on one core, AVX2: encode 25 at -5, decode 250"
