@@ -159,6 +159,17 @@ enum hvqz_ret container_read_chunk(struct container_reader *r,
 enum hvqz_ret container_read_payload(struct container_reader *r,
 				     struct buf *payload,
 				     struct hvqz_err *err);
+/*
+ * After container_read_chunk() has called a head damaged or unsupported, or
+ * the payload before it cut short: on to the next head in the input that can
+ * still come. All rows from the place that was due up to its first_row, other
+ * tensors included, are lost; *end: there is none, and all the rest is lost.
+ * Once something is lost there is no container_read_tail(), which would have
+ * to agree with chunks that nobody has seen.
+ */
+enum hvqz_ret container_resync(struct container_reader *r,
+			       struct chunk_head *h, bool *end,
+			       struct hvqz_err *err);
 /* Is the payload what its head says? Thread-safe, pure. */
 enum hvqz_ret container_check_payload(const struct container_info *info,
 				      const struct chunk_head *h,

@@ -14,17 +14,21 @@
 /* How far a payload's length is trusted before its bytes are there. */
 enum { FIRST_STEP = 1 << 20 };
 
+static enum hvqz_ret too_short(const char *what, size_t need, size_t has,
+			       struct hvqz_err *err)
+{
+	return hvqz_fail(err, HVQZ_DAMAGED,
+			 "truncated: %s needs %zu bytes, the input has %zu",
+			 what, need, has);
+}
+
 enum hvqz_ret container_read_exact(struct source *src, void *to, size_t n,
 				   const char *what, struct hvqz_err *err)
 {
 	size_t got;
 
 	TRY(source_read(src, to, n, &got, err));
-	if (got == n)
-		return HVQZ_OK;
-	return hvqz_fail(err, HVQZ_DAMAGED,
-			 "truncated: %s needs %zu bytes, the input has %zu",
-			 what, n, got);
+	return got == n ? HVQZ_OK : too_short(what, n, got, err);
 }
 
 static enum hvqz_ret read_prologue(struct source *src, uint8_t *rec,
@@ -131,8 +135,10 @@ enum hvqz_ret container_read_chunk(struct container_reader *r,
 				   struct chunk_head *h, bool *end,
 				   struct hvqz_err *err)
 {
-	uint8_t rec[CONTAINER_CHUNK_HEAD_LEN];
 	uint8_t entry[CONTAINER_INDEX_ENTRY_LEN];
+	const uint8_t *rec;
+	uint64_t left;
+	size_t avail;
 
 	TRY(container_pass_payload(r, err));
 	*end = container_tiling_done(&r->at, r->info);
@@ -143,12 +149,18 @@ enum hvqz_ret container_read_chunk(struct container_reader *r,
 				 r->at.n, r->info->n_chunks);
 	if (*end)
 		return HVQZ_OK;
-	TRY(container_read_exact(r->src, rec, sizeof(rec), "a chunk's head",
-				 err));
+	/* Consumed when it is good: container_resync() looks at it again. */
+	TRY(source_ahead(r->src, CONTAINER_CHUNK_HEAD_LEN, &rec, &avail, err));
+	if (avail < CONTAINER_CHUNK_HEAD_LEN)
+		return too_short("a chunk's head", CONTAINER_CHUNK_HEAD_LEN,
+				 avail, err);
 	TRY(container_get_chunk_head(rec, r->at.n, h, err));
-	TRY(container_check_chunk(r->info, &r->at, h, source_left(r->src),
-				  err));
-	XXH3_128bits_update(r->digest, rec, sizeof(rec));
+	left = source_left(r->src);
+	if (left != SOURCE_SIZE_UNKNOWN)
+		left -= CONTAINER_CHUNK_HEAD_LEN;
+	TRY(container_check_chunk(r->info, &r->at, h, left, err));
+	XXH3_128bits_update(r->digest, rec, CONTAINER_CHUNK_HEAD_LEN);
+	source_consume(r->src, CONTAINER_CHUNK_HEAD_LEN);
 	container_put_index_entry(entry, h);
 	buf_put(&r->index, entry, sizeof(entry));
 	TRY(buf_ok(&r->index, err));

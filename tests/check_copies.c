@@ -249,7 +249,8 @@ static struct buf extract(const struct buf *file, const char *name,
 {
 	struct pipe_source pipe = {.p = file->p, .len = file->len,
 				   .step = step};
-	struct extract_options x = {&name, 1, rows, a, b, 0, NULL};
+	struct extract_options x = {.globs = &name, .n_globs = 1,
+				    .has_rows = rows, .row_a = a, .row_b = b};
 	struct source_memory mem;
 	struct job_report rep;
 	struct source src;

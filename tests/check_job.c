@@ -209,8 +209,9 @@ START_TEST(impossible_extractions_are_refused)
 			 HVQZ_OK);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		const char *globs[] = {bad[i].glob};
-		struct extract_options x = {globs, 1, bad[i].rows, bad[i].a,
-					    bad[i].b, 0, NULL};
+		struct extract_options x = {
+			.globs = globs, .n_globs = 1, .has_rows = bad[i].rows,
+			.row_a = bad[i].a, .row_b = bad[i].b};
 		struct source_memory mem;
 		struct source src;
 		struct sink sink;

@@ -40,6 +40,8 @@ static const struct option_row table[] = {
 	{"dtype", required_argument, OPT_DTYPE, IN_D | IN_T | IN_X,
 	 take_mode},
 	{"to", required_argument, OPT_TO, IN_D | IN_T | IN_X, take_mode},
+	{"keep-going", no_argument, OPT_KEEP_GOING, IN_D | IN_T | IN_X,
+	 take_mode},
 	{"dry-run", no_argument, 'n', IN_Z, take_mode},
 
 	{"quality", required_argument, OPT_QUALITY, IN_Z, take_coding},

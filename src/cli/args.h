@@ -35,6 +35,7 @@ struct args {
 	bool no_sync;			/* --no-sync */
 
 	bool json;
+	bool keep_going;		/* --keep-going */
 
 	struct encode_options encode;	/* rules owned; sens is not set */
 	struct decode_options decode;

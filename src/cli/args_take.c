@@ -78,6 +78,8 @@ bool take_mode(void *ctx, int code, const char *arg)
 		return a->encode.dry_run = true;
 	case OPT_JSON:
 		return a->json = true;
+	case OPT_KEEP_GOING:
+		return a->keep_going = true;
 	case OPT_ROWS:
 		return take_rows(&a->extract, arg);
 	case OPT_DTYPE:

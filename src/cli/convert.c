@@ -34,6 +34,7 @@ struct task {
 	struct out_file out;
 	struct job_env env;
 	struct job_report rep;
+	bool damaged;
 	struct scratch_file scratch;
 	struct job_scratch scratch_ops;
 };
@@ -132,17 +133,16 @@ static enum hvqz_ret run(struct task *t, struct sink *out,
 			 struct hvqz_err *err)
 {
 	struct decode_options dec = t->args->decode;
+	struct extract_options ext = t->args->extract;
 	struct source *src = &t->in.src;
+	bool go_on = t->args->keep_going || t->args->mode == MODE_TEST;
 
 	if (t->args->mode == MODE_ENCODE)
 		return encode(t, out, err);
+	dec.bad = ext.bad = go_on ? bad_chunk : NULL;
+	dec.bad_ctx = ext.bad_ctx = (void *)t->in.name;
 	if (t->args->mode == MODE_EXTRACT)
-		return job_extract(&t->env, &t->args->extract, src, out,
-				   &t->rep, err);
-	if (t->args->mode == MODE_TEST) {
-		dec.bad = bad_chunk;
-		dec.bad_ctx = (void *)t->in.name;
-	}
+		return job_extract(&t->env, &ext, src, out, &t->rep, err);
 	return job_decode(&t->env, &dec, src, out, &t->rep, err);
 }
 
@@ -159,12 +159,16 @@ static bool work(struct task *t, struct sink *out)
 					       : t->in.src.size);
 	ret = run(t, out, &err);
 	progress_end();
-	if (ret != HVQZ_OK) {
+	t->damaged = ret != HVQZ_OK;
+	if (t->damaged)
 		message_err(t->in.name, &err);
+	/* With --keep-going, damage is told of, and the rest is wanted. */
+	if (t->damaged && (!t->rep.complete || !out))
 		return false;
-	}
 	if (!in_unchanged(&t->in))
 		return false;
+	if (t->damaged)
+		return true;
 	if (a->encode.dry_run)
 		report_plan(t->in.name, &t->rep);
 	else
@@ -187,7 +191,7 @@ static void work_to_output(struct task *t)
 		goto out;
 	if (!work(t, &t->out.sink))
 		out_discard(&t->out);
-	else if (out_commit(&t->out) && a->remove)
+	else if (out_commit(&t->out) && a->remove && !t->damaged)
 		in_remove(&t->in);
 out:
 	free(name);

@@ -90,7 +90,10 @@ static const char decoding[] =
 	"      --dtype TYPE       restore lossy tensors as source (default), "
 	"f16, bf16\n"
 	"                         or f32\n"
-	"      --to FORMAT        format to restore: safetensors\n";
+	"      --to FORMAT        format to restore: safetensors\n"
+	"      --keep-going       with -d and -x: restore what is not damaged, "
+	"with zeros\n"
+	"                         for the rest\n";
 
 static const char files[] =
 	"\nFiles:\n"

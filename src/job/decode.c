@@ -2,9 +2,11 @@
  * decode.c - jobs: restore a .hvqz, or only test it.
  */
 #include "formats/safetensors.h"
+#include "job/damage.h"
 #include "job/walk.h"
 #include "stream/pipeline.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +17,7 @@ struct decode_job {
 	struct container_info info;
 	struct container_reader *reader;
 	struct chunk_walk walk;
+	struct damage damage;
 	struct base_map base;
 	const struct writer_ops *writer;	/* NULL when testing */
 	void *state;				/* the writer's */
@@ -22,6 +25,7 @@ struct decode_job {
 	struct sink *out;
 	struct job_report *rep;
 	struct decode_team team;
+	uint64_t n_good;			/* chunks, copies not counted */
 };
 
 static enum hvqz_ret next(void *ctx, void *slot, bool *end,
@@ -32,7 +36,7 @@ static enum hvqz_ret next(void *ctx, void *slot, bool *end,
 
 	TRY(chunk_walk_next(&j->walk, u, end, err));
 	return *end ? HVQZ_OK
-		    : decode_team_expect(&j->team, &j->info, &u->head, err);
+		    : decode_team_expect(&j->team, &j->info, u, err);
 }
 
 static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
@@ -40,18 +44,10 @@ static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
 {
 	struct decode_job *j = ctx;
 	struct decode_unit *u = slot;
-	enum hvqz_ret ret;
 
-	u->bad = false;
-	ret = decode_unit_run(u, &j->team.desks[worker], &j->codec_env, &j->info, &j->base,
-			      j->opt->dtype, &u->err);
-	if (ret != HVQZ_OK && j->opt->bad && ret != HVQZ_NOMEM) {
-		u->bad = true;
-		return HVQZ_OK;
-	}
-	if (ret != HVQZ_OK && err)
-		*err = u->err;
-	return ret;
+	return (j->opt->bad ? decode_unit_go_on : decode_unit_run)(
+		u, &j->team.desks[worker], &j->codec_env, &j->info, &j->base,
+		j->opt->dtype, err);
 }
 
 static enum hvqz_ret put(void *ctx, void *slot, struct hvqz_err *err)
@@ -59,13 +55,12 @@ static enum hvqz_ret put(void *ctx, void *slot, struct hvqz_err *err)
 	struct decode_job *j = ctx;
 	struct decode_unit *u = slot;
 
-	if (u->bad) {
-		j->rep->n_damaged++;
-		j->opt->bad(j->opt->bad_ctx, &u->err);
-	} else if (j->writer) {
+	if (j->opt->bad)
+		damage_put(&j->damage, u);
+	if (j->writer)
 		TRY(j->writer->put(j->state, j->out, u->bytes, u->len, err));
-	}
-	if (u->as == u->head.tensor) {
+	if (u->as == u->head.tensor && !u->lost) {
+		j->n_good += !u->bad;
 		report_chunk(j->rep, &u->head);
 		j->rep->in_bytes += CONTAINER_CHUNK_HEAD_LEN +
 				    u->head.stored_len;
@@ -116,6 +111,31 @@ static bool not_again(void *ctx, size_t as, uint64_t off, uint64_t len)
 	return !container_is_copy(&j->info, as);
 }
 
+/* What the damage comes to, when the job has got to the end in spite of it. */
+static enum hvqz_ret sum_up(struct decode_job *j, struct hvqz_err *err)
+{
+	struct job_report *rep = j->rep;
+
+	if (!j->opt->bad)
+		return HVQZ_OK;
+	rep->complete = true;
+	damage_flush(&j->damage);
+	if (!j->writer)
+		damage_put_copies(&j->damage);
+	if (!j->damage.n) {
+		if (j->walk.tail.ret != HVQZ_OK && err)
+			*err = j->walk.tail;
+		return j->walk.tail.ret;
+	}
+	if (j->walk.tail.ret != HVQZ_OK)
+		j->opt->bad(j->opt->bad_ctx, &j->walk.tail);
+	rep->n_damaged = j->info.n_chunks - j->n_good;
+	return hvqz_fail(err, HVQZ_DAMAGED,
+			 "%" PRIu64 " of %" PRIu64 " chunks are damaged%s",
+			 rep->n_damaged, j->info.n_chunks, j->writer ?
+			 "; their rows are written as zeros" : "");
+}
+
 static enum hvqz_ret run(struct decode_job *j, struct source *src,
 			 struct hvqz_err *err)
 {
@@ -141,13 +161,17 @@ static enum hvqz_ret run(struct decode_job *j, struct source *src,
 	j->walk = (struct chunk_walk){
 		.env = j->env, .info = &j->info, .reader = j->reader,
 		.wanted = j->writer ? NULL : not_again, .ctx = j,
+		.go_on = j->opt->bad != NULL,
 	};
+	j->damage = (struct damage){
+		.info = &j->info, .bad = j->opt->bad, .ctx = j->opt->bad_ctx};
+	TRY(damage_open(&j->damage, err));
 	TRY(chunk_walk_open(&j->walk, err));
 	TRY(pipeline_run(&ops, j, job_threads(&team->env), team->units,
 			 sizeof(*team->units), err));
 	if (j->writer)
 		TRY(j->writer->tail(j->state, j->out, err));
-	return HVQZ_OK;
+	return sum_up(j, err);
 }
 
 enum hvqz_ret job_decode(const struct job_env *env,
@@ -166,17 +190,13 @@ enum hvqz_ret job_decode(const struct job_env *env,
 
 	*rep = (struct job_report){0};
 	ret = run(&j, src, err);
-	if (ret == HVQZ_OK && rep->n_damaged)
-		ret = hvqz_fail(err, HVQZ_DAMAGED,
-				"%llu of %llu chunks are damaged",
-				(unsigned long long)rep->n_damaged,
-				(unsigned long long)rep->n_chunks);
 	rep->in_bytes = src->off;
 	rep->out_bytes = out ? out->off : 0;
 	decode_team_close(&j.team);
 	if (j.state)
 		j.writer->free(j.state);
 	chunk_walk_close(&j.walk);
+	damage_close(&j.damage);
 	base_map_free(&j.base);
 	container_reader_free(j.reader);
 	container_info_free(&j.info);

@@ -172,22 +172,24 @@ void decode_team_close(struct decode_team *team)
 
 enum hvqz_ret decode_team_expect(struct decode_team *team,
 				 const struct container_info *info,
-				 const struct chunk_head *h,
+				 const struct decode_unit *u,
 				 struct hvqz_err *err)
 {
-	struct slab slab = chunk_slab(info, h);
+	struct slab slab = chunk_slab(info, &u->head);
+	uint32_t n = u->head.raw_len;
 	uint64_t was = team->scratch;
 	unsigned n_slots = pipeline_slots(job_threads(&team->env));
 	uint32_t *len = &team->ring[team->n_seen++ % n_slots];
 
 	/* Where large and small chunks take turns some slots stay small. */
-	*len = h->raw_len > *len ? h->raw_len : *len;
+	*len = n > *len ? n : *len;
 	if (!team->converts) {
 		team->slots = 0;
 		for (unsigned i = 0; i < n_slots; i++)
 			team->slots += team->ring[i];
 	}
-	add_scratch(team, h->codec, &slab);
+	if (!u->lost)
+		add_scratch(team, u->head.codec, &slab);
 	announce(team);
 	return team->scratch > was ? check(team, err) : HVQZ_OK;
 }

@@ -158,9 +158,11 @@ enum hvqz_ret decode_unit_run(struct decode_unit *u, struct decode_desk *d,
 	if (!refill(&d->raw, u->head.raw_len))
 		return hvqz_nomem(err, u->head.raw_len, "a chunk's rows");
 	if (!codec)
-		return hvqz_fail_tensor(err, HVQZ_UNSUPPORTED, t->name,
-					"codec %u is unknown to this version",
-					u->head.codec);
+		hvqz_fail(&why, HVQZ_UNSUPPORTED,
+			  "codec %u is unknown to this version",
+			  u->head.codec);
+	if (!codec)
+		return chunk_fail(info, &u->head, &why, err);
 	if (codec->id == CODEC_DELTA)
 		TRY(take_base(d, u->head.tensor, &with_base, info, base, &slab,
 			      err));
@@ -173,6 +175,48 @@ enum hvqz_ret decode_unit_run(struct decode_unit *u, struct decode_desk *d,
 			    t->dtype, to, err));
 	hand_over(u, to == t->dtype ? &d->raw : &d->conv);
 	return HVQZ_OK;
+}
+
+/* What stands for rows that nobody knows. */
+static enum hvqz_ret zeros(struct decode_unit *u,
+			   const struct container_info *info,
+			   enum dtype wanted, struct hvqz_err *err)
+{
+	enum dtype from = info->model.tensors[u->head.tensor].dtype;
+	enum dtype to = restored_dtype(info, u->head.tensor, wanted);
+
+	u->len = u->head.raw_len;
+	/* Only whole-byte dtypes are ever converted. */
+	if (to != from)
+		u->len = u->len / (dtype_bits(from) / 8) * (dtype_bits(to) / 8);
+	if (!refill(&u->payload, u->len))
+		return hvqz_nomem(err, u->len, "a chunk's rows");
+	memset(u->payload.p, 0, u->len);
+	u->bytes = u->payload.p;
+	return HVQZ_OK;
+}
+
+enum hvqz_ret decode_unit_go_on(struct decode_unit *u, struct decode_desk *d,
+				const struct codec_env *env,
+				const struct container_info *info,
+				const struct base_map *base, enum dtype wanted,
+				struct hvqz_err *err)
+{
+	enum hvqz_ret ret = HVQZ_DAMAGED;
+
+	u->bad = false;
+	if (!u->lost)
+		ret = decode_unit_run(u, d, env, info, base, wanted,
+				      &u->err);
+	if (ret == HVQZ_OK)
+		return HVQZ_OK;
+	if (!is_damage(ret)) {
+		if (err)
+			*err = u->err;
+		return ret;
+	}
+	u->bad = true;
+	return zeros(u, info, wanted, err);
 }
 
 enum hvqz_ret restored_model(const struct container_info *info,

@@ -6,6 +6,7 @@
  * the pipeline sees just the chunks that matter.
  */
 #include "formats/safetensors.h"
+#include "job/damage.h"
 #include "job/walk.h"
 #include "stream/pipeline.h"
 
@@ -27,6 +28,7 @@ struct extract_job {
 	struct sink *out;
 	struct job_report *rep;
 	struct chunk_walk walk;	/* without an index */
+	struct damage damage;
 	struct base_map base;
 	struct decode_team team;
 	/* with one: the tensor, its bytes so far, its next chunk */
@@ -76,6 +78,36 @@ static size_t original(const struct extract_job *j, size_t t)
 	return container_is_copy(&j->info, t) ? j->info.copy_of[t] - 1 : t;
 }
 
+/* Chunk i of tensor t to u; what is not there is lost, if we go on. */
+static enum hvqz_ret read_indexed(struct extract_job *j, struct decode_unit *u,
+				  size_t t, size_t i, struct hvqz_err *err)
+{
+	const struct container_index_entry *e = &j->index.chunks[i];
+	struct hvqz_err why = {0};
+	enum hvqz_ret ret;
+
+	u->lost = false;
+	ret = container_seek_chunk(j->reader, &j->index, i, &u->head, &why);
+	if (ret == HVQZ_OK)
+		ret = container_read_payload(j->reader, &u->payload, &why);
+	if (ret == HVQZ_OK)
+		return HVQZ_OK;
+	if (!j->opt->bad || !is_damage(ret)) {
+		if (err)
+			*err = why;
+		return ret;
+	}
+	u->lost = true;
+	u->err = why;
+	u->head = (struct chunk_head){
+		.tensor = (uint32_t)t,
+		.first_row = e->first_row,
+		.n_rows = e->n_rows,
+		.raw_len = (uint32_t)(j->off - u->off),
+	};
+	return HVQZ_OK;
+}
+
 static enum hvqz_ret next_indexed(struct extract_job *j,
 				  struct decode_unit *u, bool *end,
 				  struct hvqz_err *err)
@@ -94,10 +126,7 @@ static enum hvqz_ret next_indexed(struct extract_job *j,
 			j->off += j->index.chunks[i].n_rows * rows.row_len;
 			if (!wanted(j, u->as, u->off, j->off - u->off))
 				continue;
-			TRY(container_seek_chunk(j->reader, &j->index, i,
-						 &u->head, err));
-			return container_read_payload(j->reader, &u->payload,
-						      err);
+			return read_indexed(j, u, of, i, err);
 		}
 		j->chunk = 0;
 		j->off = 0;
@@ -116,7 +145,7 @@ static enum hvqz_ret next(void *ctx, void *slot, bool *end,
 	TRY(j->indexed ? next_indexed(j, u, end, err)
 		       : chunk_walk_next(&j->walk, u, end, err));
 	return *end ? HVQZ_OK
-		    : decode_team_expect(&j->team, &j->info, &u->head, err);
+		    : decode_team_expect(&j->team, &j->info, u, err);
 }
 
 static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
@@ -124,8 +153,9 @@ static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
 {
 	struct extract_job *j = ctx;
 
-	return decode_unit_run(slot, &j->team.desks[worker], &j->codec_env,
-			       &j->info, &j->base, j->opt->dtype, err);
+	return (j->opt->bad ? decode_unit_go_on : decode_unit_run)(
+		slot, &j->team.desks[worker], &j->codec_env, &j->info,
+		&j->base, j->opt->dtype, err);
 }
 
 static enum hvqz_ret put(void *ctx, void *slot, struct hvqz_err *err)
@@ -137,6 +167,8 @@ static enum hvqz_ret put(void *ctx, void *slot, struct hvqz_err *err)
 	enum dtype to = restored_dtype(&j->info, t, j->opt->dtype);
 	uint64_t a, b;
 
+	if (j->opt->bad)
+		damage_put(&j->damage, u);
 	wanted_part(j, t, u->off, u->head.raw_len, &a, &b);
 	/* Only whole-byte dtypes are ever converted. */
 	if (to != from) {
@@ -145,7 +177,8 @@ static enum hvqz_ret put(void *ctx, void *slot, struct hvqz_err *err)
 	}
 	TRY(safetensors_writer.put(j->state, j->out, u->bytes + a,
 				   (size_t)(b - a), err));
-	report_chunk(j->rep, &u->head);
+	if (!u->lost)
+		report_chunk(j->rep, &u->head);
 	if (j->env->progress)
 		j->env->progress(j->env->progress_ctx, j->rep->in_bytes,
 				 j->out->off, j->info.model.tensors[t].name);
@@ -208,6 +241,42 @@ static enum hvqz_ret choose(struct extract_job *j, struct hvqz_err *err)
 	return HVQZ_OK;
 }
 
+/* By the index; or all in sequence, where that is damaged and we go on. */
+static enum hvqz_ret read_index(struct extract_job *j, struct source *src,
+				struct hvqz_err *err)
+{
+	uint64_t back = src->off;
+	struct hvqz_err why = {0};
+	enum hvqz_ret ret;
+
+	ret = container_read_index(j->reader, &j->index, &why);
+	if (ret == HVQZ_OK)
+		return HVQZ_OK;
+	if (j->opt->bad && is_damage(ret)) {
+		j->indexed = false;
+		return source_seek(src, back, err);
+	}
+	if (err)
+		*err = why;
+	return ret;
+}
+
+/* What the damage comes to; what is damaged elsewhere does not concern us. */
+static enum hvqz_ret sum_up(struct extract_job *j, struct hvqz_err *err)
+{
+	if (!j->opt->bad)
+		return HVQZ_OK;
+	j->rep->complete = true;
+	damage_flush(&j->damage);
+	j->rep->n_damaged = j->damage.n;
+	if (j->damage.n)
+		return hvqz_fail(err, HVQZ_DAMAGED, "damaged: the rows told of "
+				 "are written as zeros");
+	if (j->walk.tail.ret != HVQZ_OK && err)
+		*err = j->walk.tail;
+	return j->walk.tail.ret;
+}
+
 static enum hvqz_ret run(struct extract_job *j, struct source *src,
 			 struct hvqz_err *err)
 {
@@ -222,14 +291,17 @@ static enum hvqz_ret run(struct extract_job *j, struct source *src,
 	TRY(choose(j, err));
 	j->indexed = source_can_seek(src) &&
 		     source_left(src) != SOURCE_SIZE_UNKNOWN;
+	if (j->indexed)
+		TRY(read_index(j, src, err));
 	TRY(decode_team_open(team, j->env, &j->info, j->opt->dtype,
 			     !j->indexed, j->rep, err));
-	if (j->indexed)
-		TRY(container_read_index(j->reader, &j->index, err));
 	j->walk = (struct chunk_walk){
 		.env = j->env, .info = &j->info, .reader = j->reader,
-		.wanted = wanted, .ctx = j,
+		.wanted = wanted, .ctx = j, .go_on = j->opt->bad != NULL,
 	};
+	j->damage = (struct damage){
+		.info = &j->info, .bad = j->opt->bad, .ctx = j->opt->bad_ctx};
+	TRY(damage_open(&j->damage, err));
 	if (!j->indexed)
 		TRY(chunk_walk_open(&j->walk, err));
 	TRY(restored_model(&j->info, j->opt->dtype, j->n_rows, &j->made,
@@ -243,7 +315,7 @@ static enum hvqz_ret run(struct extract_job *j, struct source *src,
 	j->rep->n_tensors = j->made.n_tensors;
 	j->rep->in_bytes = src->off;
 	j->rep->out_bytes = j->out->off;
-	return HVQZ_OK;
+	return sum_up(j, err);
 }
 
 enum hvqz_ret job_extract(const struct job_env *env,
@@ -266,6 +338,7 @@ enum hvqz_ret job_extract(const struct job_env *env,
 	if (j.state)
 		safetensors_writer.free(j.state);
 	chunk_walk_close(&j.walk);
+	damage_close(&j.damage);
 	base_map_free(&j.base);
 	container_index_free(&j.index);
 	container_reader_free(j.reader);

@@ -88,7 +88,9 @@ struct job_report {
 	double loss;		/* estimated KL, nats per token; 0: unknown */
 	uint64_t n_copies;		/* tensors stored as others' copies */
 	uint64_t n_nonfinite;		/* chunks gone lossless for NaN/Inf */
-	uint64_t n_damaged;		/* test: chunks that are bad */
+	uint64_t n_damaged;		/* chunks that are bad or not there */
+	/* An error is all that is wrong: everything else is on the sink. */
+	bool complete;
 	uint64_t n_steered;		/* parameters whose step can move */
 	/*
 	 * Planned peak in bytes: as weights usually are, which is what a limit
@@ -116,8 +118,9 @@ struct decode_options {
 	const struct writer_ops *writer;
 	void *writer_state;
 	/*
-	 * test: go on after a damaged chunk and tell; `bad` gets a sentence
-	 * with tensor and rows. May be NULL: stop at the first.
+	 * Go on after damage and tell; `bad` gets a sentence with tensor and
+	 * rows, which are restored as zero bytes. In the end HVQZ_DAMAGED,
+	 * with rep->complete. May be NULL: stop at the first.
 	 */
 	void (*bad)(void *ctx, const struct hvqz_err *err);
 	void *bad_ctx;
@@ -136,6 +139,8 @@ struct extract_options {
 	uint64_t row_a, row_b;	/* rows [a, b) of every tensor taken */
 	enum dtype dtype;	/* as in decode_options */
 	const struct base_model *base;
+	void (*bad)(void *ctx, const struct hvqz_err *err);	/* the same */
+	void *bad_ctx;
 };
 
 /*

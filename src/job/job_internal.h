@@ -41,9 +41,16 @@ struct decode_unit {
 	uint64_t off;		/* in that tensor's bytes */
 	const uint8_t *bytes;	/* the rows as they go out: in payload */
 	size_t len;
-	bool bad;		/* damaged, see err (testing only) */
+	bool lost;		/* there is no payload for these rows, see err */
+	bool bad;		/* damaged or lost, see err (going on) */
 	struct hvqz_err err;
 };
+
+/* Is it the input's fault, and the rest of the input may be good? */
+static inline bool is_damage(enum hvqz_ret ret)
+{
+	return ret == HVQZ_DAMAGED || ret == HVQZ_UNSUPPORTED;
+}
 
 struct decode_desk {
 	struct buf raw;		/* the reconstructed rows, source dtype */
@@ -82,12 +89,12 @@ enum hvqz_ret decode_team_open(struct decode_team *team,
 void decode_team_close(struct decode_team *team);
 
 /*
- * A chunk with this head is next: what its codec takes goes into the plan.
- * HVQZ_USAGE when that is then over the limit. From one thread.
+ * Unit u is next: what its codec takes goes into the plan. HVQZ_USAGE when
+ * that is then over the limit. From one thread.
  */
 enum hvqz_ret decode_team_expect(struct decode_team *team,
 				 const struct container_info *info,
-				 const struct chunk_head *h,
+				 const struct decode_unit *u,
 				 struct hvqz_err *err);
 
 /* The dtype in which tensor t is restored when `wanted` is asked (0: own). */
@@ -103,6 +110,16 @@ enum hvqz_ret decode_unit_run(struct decode_unit *u, struct decode_desk *d,
 			      const struct container_info *info,
 			      const struct base_map *base, enum dtype wanted,
 			      struct hvqz_err *err);
+
+/*
+ * The same for one who goes on after damage: rows that are lost or cannot be
+ * decoded become zero bytes, u->bad and u->err say so.
+ */
+enum hvqz_ret decode_unit_go_on(struct decode_unit *u, struct decode_desk *d,
+				const struct codec_env *env,
+				const struct container_info *info,
+				const struct base_map *base, enum dtype wanted,
+				struct hvqz_err *err);
 
 /*
  * A copy of the model with the first dimension of tensor i set to rows[i]

@@ -62,7 +62,10 @@ static enum hvqz_ret keep(struct chunk_walk *w, const struct decode_unit *u,
 	if (!u->off)
 		w->first[u->head.tensor] = w->n_kept;
 	k = &w->kept[w->n_kept++];
-	*k = (struct kept){.head = u->head, .at = w->mem.len};
+	*k = (struct kept){
+		.head = u->head, .at = w->mem.len, .lost = u->lost};
+	if (u->lost)
+		return HVQZ_OK;
 	if (!file || w->mem.len + u->payload.len <= w->most) {
 		buf_put(&w->mem, u->payload.p, u->payload.len);
 		return buf_ok(&w->mem, err);
@@ -82,7 +85,10 @@ static enum hvqz_ret take_kept(struct chunk_walk *w, struct decode_unit *u,
 	uint8_t *p;
 
 	u->head = k->head;
+	u->lost = k->lost;
 	buf_clear(&u->payload);
+	if (k->lost)
+		return HVQZ_OK;
 	p = buf_grow(&u->payload, k->head.stored_len);
 	if (!p)
 		return buf_ok(&u->payload, err);
@@ -119,17 +125,130 @@ static bool is_wanted(const struct chunk_walk *w, uint64_t len)
 	return !w->wanted || w->wanted(w->ctx, w->tensor, w->off, len);
 }
 
+/* From here on rows are lost for the reason why: up to where? */
+static enum hvqz_ret open_gap(struct chunk_walk *w, const struct hvqz_err *why,
+			      struct hvqz_err *err)
+{
+	w->why = *why;
+	TRY(container_resync(w->reader, &w->next, &w->to_end, err));
+	w->in_gap = true;
+	return HVQZ_OK;
+}
+
+/* Is the gap at its end here? */
+static bool gap_ends(const struct chunk_walk *w)
+{
+	const struct tensor *t = &w->info->model.tensors[w->tensor];
+
+	return !w->to_end && w->next.tensor == w->tensor &&
+	       w->next.first_row * tensor_rows(t).row_len == w->off;
+}
+
+/* The rows lost here, as many as a chunk may have, as a unit. */
+static void take_lost(struct chunk_walk *w, struct decode_unit *u)
+{
+	const struct tensor_rows rows =
+		tensor_rows(&w->info->model.tensors[w->tensor]);
+	uint64_t a = w->off / rows.row_len, b = rows.n_rows;
+	uint64_t most = w->info->max_raw / rows.row_len;
+
+	if (!w->to_end && w->next.tensor == w->tensor)
+		b = w->next.first_row;
+	if (b - a > (most ? most : 1))
+		b = a + (most ? most : 1);
+	u->head = (struct chunk_head){
+		.tensor = (uint32_t)w->tensor,
+		.first_row = a,
+		.n_rows = (uint32_t)(b - a),
+		.raw_len = (uint32_t)((b - a) * rows.row_len),
+	};
+	buf_clear(&u->payload);
+	u->lost = w->any_lost = true;
+	u->err = w->why;
+}
+
+/* The next chunk's head; or none, and a gap has begun. */
+static enum hvqz_ret read_head(struct chunk_walk *w, struct decode_unit *u,
+			       struct hvqz_err *err)
+{
+	struct hvqz_err why = {0};
+	enum hvqz_ret ret;
+	bool end;
+
+	ret = container_read_chunk(w->reader, &u->head, &end, &why);
+	if (ret == HVQZ_OK)
+		return HVQZ_OK;
+	if (w->go_on && is_damage(ret))
+		return open_gap(w, &why, err);
+	if (err)
+		*err = why;
+	return ret;
+}
+
+/* The payload that belongs to u->head; cut short, it is lost with the rest. */
+static enum hvqz_ret read_payload(struct chunk_walk *w, struct decode_unit *u,
+				  struct hvqz_err *err)
+{
+	struct hvqz_err why = {0};
+	enum hvqz_ret ret;
+
+	ret = container_read_payload(w->reader, &u->payload, &why);
+	if (ret == HVQZ_OK)
+		return HVQZ_OK;
+	if (w->go_on && is_damage(ret)) {
+		u->lost = w->any_lost = true;
+		hvqz_fail(&u->err, HVQZ_DAMAGED,
+			  "truncated: the input ends before them");
+		return open_gap(w, &u->err, err);
+	}
+	if (err)
+		*err = why;
+	return ret;
+}
+
 /* An original's chunk: read, kept, wanted? */
 static enum hvqz_ret read_one(struct chunk_walk *w, struct decode_unit *u,
 			      bool *wanted, struct hvqz_err *err)
 {
-	bool end, again = w->keep[w->tensor];
+	bool again = w->keep[w->tensor];
 
-	TRY(container_read_chunk(w->reader, &u->head, &end, err));
+	u->lost = false;
+	if (!w->in_gap)
+		TRY(read_head(w, u, err));
+	if (w->in_gap && gap_ends(w)) {
+		w->in_gap = false;
+		u->head = w->next;
+	}
+	if (w->in_gap)
+		take_lost(w, u);
 	*wanted = is_wanted(w, u->head.raw_len);
-	if (*wanted || again)
-		TRY(container_read_payload(w->reader, &u->payload, err));
+	if (!u->lost && (*wanted || again))
+		TRY(read_payload(w, u, err));
 	return again ? keep(w, u, err) : HVQZ_OK;
+}
+
+/* Behind the last tensor. What is lost is not missed there once more. */
+static enum hvqz_ret read_end(struct chunk_walk *w, struct decode_unit *u,
+			      bool *end, struct hvqz_err *err)
+{
+	struct hvqz_err why = {0};
+	enum hvqz_ret ret = HVQZ_OK;
+
+	*end = true;
+	if (!w->any_lost)
+		ret = container_read_chunk(w->reader, &u->head, end, &why);
+	if (ret == HVQZ_OK && !w->any_lost)
+		ret = container_read_tail(w->reader, &why);
+	if (ret == HVQZ_OK)
+		return HVQZ_OK;
+	if (w->go_on && is_damage(ret)) {
+		*end = true;
+		w->tail = why;
+		return HVQZ_OK;
+	}
+	if (err)
+		*err = why;
+	return ret;
 }
 
 enum hvqz_ret chunk_walk_next(struct chunk_walk *w, struct decode_unit *u,
@@ -140,11 +259,8 @@ enum hvqz_ret chunk_walk_next(struct chunk_walk *w, struct decode_unit *u,
 	do {
 		TRY(job_poll(w->env, err));
 		settle(w);
-		if (w->tensor == w->info->model.n_tensors) {
-			TRY(container_read_chunk(w->reader, &u->head, end,
-						 err));
-			return container_read_tail(w->reader, err);
-		}
+		if (w->tensor == w->info->model.n_tensors)
+			return read_end(w, u, end, err);
 		u->as = w->tensor;
 		u->off = w->off;
 		if (container_is_copy(w->info, w->tensor)) {

@@ -4,6 +4,11 @@
  * The file has the chunks of originals only. Those of which copies are still
  * to come are kept as they are stored: in memory at first, then in a file of
  * the caller's (job_env.scratch), or all in memory if there is none.
+ *
+ * Told to go on, it makes units of what it finds no chunk for: rows that are
+ * lost, in pieces no larger than a chunk may be. A damaged head costs its own
+ * chunk, a cut file all that would have followed; copies lose what their
+ * original has lost.
  */
 #ifndef JOB_WALK_H
 #define JOB_WALK_H
@@ -17,6 +22,7 @@ struct chunk_walk {
 	/* Is a part of tensor `as` wanted, bytes [off, off + len)? NULL: all. */
 	bool (*wanted)(void *ctx, size_t as, uint64_t off, uint64_t len);
 	void *ctx;
+	bool go_on;		/* after damage */
 	uint64_t most;		/* bytes kept in memory beside a file; 0: 64 MiB */
 	/* where it is */
 	size_t tensor;
@@ -27,10 +33,18 @@ struct chunk_walk {
 		struct chunk_head head;
 		uint64_t at;	/* of its payload: in mem, or in the file */
 		bool in_file;
+		bool lost;
 	} *kept;		/* owned */
 	size_t n_kept, replay;
 	struct buf mem;
 	uint64_t in_file;	/* bytes */
+	/* what is lost: all up to the chunk `next`, or to the end */
+	bool in_gap, to_end;
+	struct chunk_head next;
+	struct hvqz_err why;
+	/* for the caller, at the end: was the tail damaged, or never read? */
+	bool any_lost;
+	struct hvqz_err tail;	/* ret HVQZ_OK: it was not */
 };
 
 /* Sets out from the first chunk. chunk_walk_close() in any case. */

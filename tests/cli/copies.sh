@@ -123,7 +123,8 @@ same wide wide.piped
 cp cut.hvqz bad.hvqz
 printf x | dd of=bad.hvqz bs=1 seek=1500 conv=notrunc 2>/dev/null
 status 1 hvqz -t bad.hvqz
-[ "$(grep -c "'embed'" err)" -eq 1 ] || fail "not told once"
+[ "$(grep -c "tensor 'embed': rows" err)" -eq 1 ] || fail "not told once"
+says "tensor 'head': is a copy of 'embed', which is damaged"
 status 1 hvqz -x head bad.hvqz >got
 status 0 hvqz -x layer.2 bad.hvqz >got
 no_traces
