@@ -216,6 +216,7 @@ void convert_file(const struct args *args, struct sens_table *sens,
 		.scratch = &t.scratch_ops,
 		.kern = args->common.kern,
 	};
+	scratch_file_open(&t.scratch);
 	t.scratch_ops = scratch_file_ops(&t.scratch);
 	if (args->mode != MODE_ENCODE && !content_suits(&t.in)) {
 		/* told */

@@ -15,9 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Short and fixed: target's own name may already be as long as they get. */
-static const char temp_name[] = ".hvqz-XXXXXX";
-
 /* The file that messages are about. */
 static const char *about(const struct out_file *out)
 {
@@ -30,21 +27,6 @@ static bool is_input(const struct out_file *out, const struct stat *st)
 	return out->in && S_ISREG(st->st_mode) &&
 	       st->st_dev == out->in->st.st_dev &&
 	       st->st_ino == out->in->st.st_ino;
-}
-
-/* "dir/" of path with its slash, or "", followed by leaf; allocated. */
-static char *beside(const char *path, const char *leaf)
-{
-	const char *slash = strrchr(path, '/');
-	size_t n = slash ? (size_t)(slash + 1 - path) : 0;
-	size_t m = strlen(leaf);
-	char *s = malloc(n + m + 1);
-
-	if (!s)
-		return NULL;
-	memcpy(s, path, n);
-	memcpy(s + n, leaf, m + 1);
-	return s;
 }
 
 /* The open descriptor, written as it is: a pipe, a device, a terminal. */
@@ -85,17 +67,14 @@ static bool open_device(struct out_file *out)
 
 static bool open_temp(struct out_file *out)
 {
-	out->temp = out->target ? beside(out->target, temp_name) : NULL;
-	if (out->temp)
-		out->fd = mkostemp(out->temp, O_CLOEXEC);
-	if (!out->temp || out->fd < 0) {
+	if (!out->target || !temp_open(&out->temp, out->target)) {
 		message_error(about(out), "cannot write %s: %s", out->name,
 			      strerror(errno));
-		free(out->temp);
 		free(out->target);
-		out->temp = out->target = NULL;
+		out->target = NULL;
 		return false;
 	}
+	out->fd = out->temp.fd;
 	fd_sink_init(&out->sink, &out->io, out->fd, out->name);
 	return true;
 }
@@ -107,7 +86,8 @@ bool out_open(struct out_file *out, const char *path,
 	struct stat st;
 
 	*out = (struct out_file){
-		.name = path, .in = in, .flags = flags, .fd = -1};
+		.name = path, .in = in, .flags = flags, .fd = -1,
+		.temp = {.fd = -1, .folder = -1}};
 	if (!path) {
 		out->name = "(stdout)";
 		out->fd = STDOUT_FILENO;
@@ -179,46 +159,13 @@ static void copy_attributes(int fd, const struct in_file *in)
 /* Some file systems cannot sync and say so; then there is nothing to wait. */
 static bool sync_fd(int fd)
 {
-	return fsync(fd) == 0 || errno == EINVAL || errno == EROFS ||
+	int ret;
+
+	do {
+		ret = fsync(fd);
+	} while (ret < 0 && errno == EINTR);
+	return ret == 0 || errno == EINVAL || errno == EROFS ||
 	       errno == ENOTSUP;
-}
-
-static bool sync_directory(const char *path)
-{
-	char *dir = beside(path, ".");
-	int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	bool good = fd >= 0 ? sync_fd(fd) : errno == EACCES;
-
-	if (fd >= 0)
-		close(fd);
-	free(dir);
-	return good;
-}
-
-/* temp gets the name target, which must be free unless replace. */
-static bool give_name(const char *temp, const char *target, bool replace)
-{
-	struct stat st;
-
-	if (replace)
-		return rename(temp, target) == 0;
-#ifdef RENAME_NOREPLACE
-	if (renameat2(AT_FDCWD, temp, AT_FDCWD, target,
-		      RENAME_NOREPLACE) == 0)
-		return true;
-	if (errno == EEXIST)
-		return false;
-#endif
-	if (link(temp, target) == 0)
-		return unlink(temp) == 0;
-	if (errno == EEXIST)
-		return false;
-	/* Neither call on this file system: a look has to do. */
-	if (lstat(target, &st) == 0) {
-		errno = EEXIST;
-		return false;
-	}
-	return rename(temp, target) == 0;
 }
 
 bool out_commit(struct out_file *out)
@@ -235,37 +182,30 @@ bool out_commit(struct out_file *out)
 		return good;
 	}
 	copy_attributes(out->fd, out->in);
-	good = !wait || sync_fd(out->fd);
+	good = (!wait || sync_fd(out->fd)) &&
+	       temp_give_name(&out->temp, out->flags & OUT_FORCE);
 	saved = errno;
-	if (close(out->fd) < 0 && good) {
-		good = false;
-		saved = errno;
-	}
-	if (good && !give_name(out->temp, out->target,
-			       out->flags & OUT_FORCE)) {
-		good = false;
-		saved = errno;
-	}
-	if (!good)
-		unlink(out->temp);
-	if (good && wait && !sync_directory(out->target)) {
-		good = false;
-		saved = errno;
+	if (good && wait && !temp_sync_folder(&out->temp)) {
+		message_error(about(out), "%s is complete, but may not survive "
+			      "a loss of power: %s", out->name,
+			      strerror(errno));
+		temp_free(&out->temp);
+		free(out->target);
+		return false;
 	}
 	if (!good)
 		message_error(about(out), "cannot write %s: %s", out->name,
 			      strerror(saved));
-	free(out->temp);
+	temp_free(&out->temp);
 	free(out->target);
 	return good;
 }
 
 void out_discard(struct out_file *out)
 {
-	if (out->temp)
-		unlink(out->temp);
-	if (out->fd >= 0 && out->fd != STDOUT_FILENO)
+	if (out->target)
+		temp_free(&out->temp);
+	else if (out->fd >= 0 && out->fd != STDOUT_FILENO)
 		close(out->fd);
-	free(out->temp);
 	free(out->target);
 }

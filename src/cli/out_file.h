@@ -1,8 +1,7 @@
 /*
  * out_file.h - an output that appears whole or not at all.
  *
- * A file is written under a temporary name beside its target and renamed when
- * it is complete and on disk. Standard output, pipes and devices are written
+ * A file gets its name when it is complete and on disk (temp_file.h). Standard output, pipes and devices are written
  * as they are. Says its own error messages.
  */
 #ifndef CLI_OUT_FILE_H
@@ -10,6 +9,7 @@
 
 #include "cli/fd_stream.h"
 #include "cli/in_file.h"
+#include "cli/temp_file.h"
 
 #include <stdbool.h>
 
@@ -24,7 +24,7 @@ struct out_file {
 	unsigned flags;
 	int fd;
 	char *target;		/* NULL: nothing to rename; owned */
-	char *temp;		/* owned */
+	struct temp_file temp;	/* with a target */
 	struct fd_stream io;
 	struct sink sink;
 };

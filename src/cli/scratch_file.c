@@ -6,13 +6,56 @@
 #include "cli/scratch_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static enum hvqz_ret failed(const char *what, struct hvqz_err *err)
+static const char *folder(void)
 {
-	return hvqz_fail(err, HVQZ_IO, "cannot %s a temporary file: %s", what,
-			 strerror(errno));
+	const char *dir = getenv("TMPDIR");
+
+	return dir && *dir ? dir : "/tmp";
+}
+
+static enum hvqz_ret failed(const char *what, int why, struct hvqz_err *err)
+{
+	return hvqz_fail(err, HVQZ_IO, "cannot %s a temporary file in %.300s: "
+			 "%s", what, folder(), strerror(why));
+}
+
+/* Made with a name that goes at once. */
+static int open_unlinked(const char *dir)
+{
+	static const char leaf[] = "/hvqz-XXXXXX";
+	size_t len = strlen(dir) + sizeof(leaf);
+	char *path = malloc(len);
+	int fd = -1, saved;
+
+	if (path) {
+		snprintf(path, len, "%s%s", dir, leaf);
+		fd = mkostemp(path, O_CLOEXEC);
+	}
+	if (fd >= 0 && unlink(path) < 0) {
+		saved = errno;
+		close(fd);
+		fd = -1;
+		errno = saved;
+	}
+	free(path);
+	return fd;
+}
+
+void scratch_file_open(struct scratch_file *f)
+{
+	*f = (struct scratch_file){.fd = -1};
+#ifdef O_TMPFILE
+	f->fd = open(folder(), O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+#endif
+	if (f->fd < 0)
+		f->fd = open_unlinked(folder());
+	f->error = f->fd < 0 ? errno : 0;
 }
 
 static enum hvqz_ret append(void *ctx, const void *p, size_t n,
@@ -21,18 +64,15 @@ static enum hvqz_ret append(void *ctx, const void *p, size_t n,
 	struct scratch_file *f = ctx;
 	const uint8_t *from = p;
 
-	if (!f->file)
-		f->file = tmpfile();
-	if (!f->file)
-		return failed("make", err);
+	if (f->fd < 0)
+		return failed("make", f->error, err);
 	while (n) {
-		ssize_t done = pwrite(fileno(f->file), from, n,
-				      (off_t)f->len);
+		ssize_t done = pwrite(f->fd, from, n, (off_t)f->len);
 
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done <= 0)
-			return failed("write", err);
+			return failed("write", done ? errno : ENOSPC, err);
 		from += done;
 		n -= (size_t)done;
 		f->len += (uint64_t)done;
@@ -47,12 +87,12 @@ static enum hvqz_ret read_at(void *ctx, uint64_t off, void *p, size_t n,
 	uint8_t *to = p;
 
 	while (n) {
-		ssize_t done = pread(fileno(f->file), to, n, (off_t)off);
+		ssize_t done = pread(f->fd, to, n, (off_t)off);
 
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done <= 0)
-			return failed("read", err);
+			return failed("read", done ? errno : EIO, err);
 		to += done;
 		n -= (size_t)done;
 		off += (uint64_t)done;
@@ -67,7 +107,7 @@ struct job_scratch scratch_file_ops(struct scratch_file *f)
 
 void scratch_file_close(struct scratch_file *f)
 {
-	if (f->file)
-		fclose(f->file);
-	*f = (struct scratch_file){0};
+	if (f->fd >= 0)
+		close(f->fd);
+	f->fd = -1;
 }

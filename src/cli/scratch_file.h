@@ -1,17 +1,23 @@
 /*
- * scratch_file.h - a nameless temporary file, made when it is first needed.
+ * scratch_file.h - a nameless temporary file in TMPDIR, or in /tmp.
+ *
+ * It is opened while the program may still open files, needed or not; that it
+ * cannot be is told when it is needed.
  */
 #ifndef CLI_SCRATCH_FILE_H
 #define CLI_SCRATCH_FILE_H
 
 #include "job/job.h"
 
-#include <stdio.h>
+#include <stdint.h>
 
 struct scratch_file {
-	FILE *file;		/* or NULL */
+	int fd;			/* −1: see error */
+	int error;		/* an errno, of opening it */
 	uint64_t len;
 };
+
+void scratch_file_open(struct scratch_file *f);
 
 /* How a job uses f, which must outlive it. */
 struct job_scratch scratch_file_ops(struct scratch_file *f);

@@ -20,12 +20,32 @@ static atomic_int usr1_came;
 /* Never drained: once a byte is in it, every later wait ends at once. */
 static int stop_pipe[2] = {-1, -1};
 
+/* What the second signal removes: a name in a folder. */
+static atomic_int remove_from = -1;
+static _Atomic(const char *) remove_name;
+
+/*
+ * Where the way out is long (a factorisation asks no flag), somebody who asks
+ * twice is not kept waiting: what the ordinary way out removes goes here.
+ */
+static void die_at_once(int sig)
+{
+	const char *name = atomic_load(&remove_name);
+	int folder = atomic_load(&remove_from);
+
+	if (name && folder >= 0)
+		unlinkat(folder, name, 0);
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
 static void on_stop(int sig)
 {
 	int saved = errno, none = 0;
 
 	/* The first one is the one we die of. */
-	atomic_compare_exchange_strong(&stop_signal, &none, sig);
+	if (!atomic_compare_exchange_strong(&stop_signal, &none, sig))
+		die_at_once(sig);
 	if (write(stop_pipe[1], "", 1) < 0) {
 		/* Full or absent: the flag alone must do. */
 	}
@@ -58,6 +78,13 @@ void signals_install(void)
 	handle(SIGUSR1, on_usr1);
 	handle(SIGPIPE, SIG_IGN);
 	handle(SIGXFSZ, SIG_IGN);
+}
+
+void signals_remove(int folder, const char *name)
+{
+	atomic_store(&remove_name, NULL);
+	atomic_store(&remove_from, folder);
+	atomic_store(&remove_name, name);
 }
 
 bool signals_stopped(void *ctx)

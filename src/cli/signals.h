@@ -4,7 +4,8 @@
  * A handler only sets a flag and writes to a pipe of ours. Everything that
  * could block waits for that pipe too, jobs poll the flag, the temporary file
  * is removed on the ordinary way out, and at the very end the signal is raised
- * again so that the parent sees what we died of.
+ * again so that the parent sees what we died of. Who asks a second time does
+ * not wait for the ordinary way out.
  */
 #ifndef CLI_SIGNALS_H
 #define CLI_SIGNALS_H
@@ -17,6 +18,12 @@
  * progress line.
  */
 void signals_install(void);
+
+/*
+ * A second stopping signal removes this name in the folder, a descriptor, and
+ * dies at once; name stays the caller's. −1 and NULL: there is none.
+ */
+void signals_remove(int folder, const char *name);
 
 /* Has one of the stopping signals come? Any thread; ctx is unused. */
 bool signals_stopped(void *ctx);

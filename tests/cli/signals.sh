@@ -42,8 +42,13 @@ found=
 for f in .hvqz-*; do
 	[ -e "$f" ] && found=$f
 done
-[ -n "$found" ] || fail "no temporary beside the target"
-case $(stat -c %a "$found") in 600) ;; *) fail "temporary not private" ;; esac
+# It has a name only where the file system has no files without one.
+if [ -n "$found" ]; then
+	case $(stat -c %a "$found") in
+	600) ;;
+	*) fail "temporary not private" ;;
+	esac
+fi
 kill -USR1 $pid
 sleep 0.6
 grep -q "hvqz: fifo: 0 bytes in, at the first chunk" err ||
