@@ -17,8 +17,23 @@
 #include "cli/hardware.h"
 #include "cli/list.h"
 #include "cli/message.h"
+#include "cli/sandbox.h"
+#include "cli/scratch_file.h"
 #include "cli/sidecars.h"
 #include "cli/signals.h"
+
+/*
+ * Several files: what is opened along the way lies beside them. Not with -f,
+ * which replaces what a link leads to, wherever that is.
+ */
+static void restrain(const struct args *a)
+{
+	bool writes = a->mode == MODE_ENCODE || a->mode == MODE_DECODE;
+
+	if (a->n_files > 1 && !a->force)
+		sandbox_read_only(a->files, writes ? a->n_files : 0,
+				  scratch_file_folder());
+}
 
 int main(int argc, char **argv)
 {
@@ -41,6 +56,8 @@ int main(int argc, char **argv)
 	go = go && hardware_settle(&args.common) &&
 	     sidecars_load(&args, &sidecars) && base_file_open(&base, &args);
 
+	if (go)
+		restrain(&args);
 	for (size_t i = 0; go && i < args.n_files; i++) {
 		if (signals_stopped(NULL))
 			break;

@@ -48,6 +48,12 @@ struct args {
 	size_t n_files;
 };
 
+/* Is path, one of files, the last one there will be? */
+static inline bool args_is_last(const struct args *a, const char *path)
+{
+	return path == a->files[a->n_files - 1];
+}
+
 /* The strings stay argv's. args_free() in every case. */
 enum args_result args_parse(struct args *args, int argc, char **argv);
 void args_free(struct args *args);

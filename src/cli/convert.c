@@ -19,6 +19,7 @@
 #include "cli/out_file.h"
 #include "cli/progress.h"
 #include "cli/report.h"
+#include "cli/sandbox.h"
 #include "cli/scratch_file.h"
 #include "cli/signals.h"
 #include "cli/suffix.h"
@@ -35,6 +36,7 @@ struct task {
 	struct job_env env;
 	struct job_report rep;
 	bool damaged;
+	bool last;		/* file: nothing will be opened after it */
 	struct scratch_file scratch;
 	struct job_scratch scratch_ops;
 };
@@ -154,6 +156,9 @@ static bool work(struct task *t, struct sink *out)
 	double began = progress_clock();
 	enum hvqz_ret ret;
 
+	if (t->last)
+		sandbox_close(out && t->out.target ? t->out.temp.folder : -1,
+			      a->remove ? t->in.path : NULL, 2);
 	progress_begin(a->common.progress, t->in.name, PROGRESS_BYTES,
 		       a->mode == MODE_EXTRACT ? SOURCE_SIZE_UNKNOWN
 					       : t->in.src.size);
@@ -200,7 +205,8 @@ out:
 void convert_file(const struct args *args, struct sens_table *sens,
 		  const char *path)
 {
-	struct task t = {.args = args, .sens = sens};
+	struct task t = {.args = args, .sens = sens,
+			 .last = args_is_last(args, path)};
 	struct sink none;
 
 	if (!in_open(&t.in, path, (args->force ? IN_FORCE : 0) |

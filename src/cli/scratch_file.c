@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *folder(void)
+const char *scratch_file_folder(void)
 {
 	const char *dir = getenv("TMPDIR");
 
@@ -22,7 +22,8 @@ static const char *folder(void)
 static enum hvqz_ret failed(const char *what, int why, struct hvqz_err *err)
 {
 	return hvqz_fail(err, HVQZ_IO, "cannot %s a temporary file in %.300s: "
-			 "%s", what, folder(), strerror(why));
+			 "%s", what, scratch_file_folder(),
+			 strerror(why));
 }
 
 /* Made with a name that goes at once. */
@@ -51,10 +52,11 @@ void scratch_file_open(struct scratch_file *f)
 {
 	*f = (struct scratch_file){.fd = -1};
 #ifdef O_TMPFILE
-	f->fd = open(folder(), O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+	f->fd = open(scratch_file_folder(),
+		     O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
 #endif
 	if (f->fd < 0)
-		f->fd = open_unlinked(folder());
+		f->fd = open_unlinked(scratch_file_folder());
 	f->error = f->fd < 0 ? errno : 0;
 }
 

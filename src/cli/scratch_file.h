@@ -17,6 +17,9 @@ struct scratch_file {
 	uint64_t len;
 };
 
+/* The folder. */
+const char *scratch_file_folder(void);
+
 void scratch_file_open(struct scratch_file *f);
 
 /* How a job uses f, which must outlive it. */

@@ -1,0 +1,261 @@
+/*
+ * check_sandbox.c - what the program gives up: files once all are open, and
+ * its temporary file when it is told to stop twice.
+ *
+ * Every case is a process of its own, as libcheck does it: none of this can
+ * be undone.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "cli/message.h"
+#include "cli/sandbox.h"
+#include "cli/signals.h"
+#include "cli/temp_file.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char dir[] = "/tmp/hvqz-check-XXXXXX";
+static char other[] = "/tmp/hvqz-check-XXXXXX";
+static char path[100];
+
+static const char *in(const char *folder, const char *leaf)
+{
+	snprintf(path, sizeof(path), "%s/%s", folder, leaf);
+	return path;
+}
+
+static void make(const char *folder, const char *leaf)
+{
+	int fd = open(in(folder, leaf), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, "text", 4), 4);
+	close(fd);
+}
+
+static int opened(const char *name, int flags)
+{
+	int fd = open(name, flags, 0600);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 ? 0 : errno;
+}
+
+/* The kernel's word for it, asked as the program does not ask. */
+static bool kernel_has_landlock(void)
+{
+	char line[400] = "";
+	FILE *f = popen("cat /sys/kernel/security/lsm 2>/dev/null; "
+			"zcat /proc/config.gz 2>/dev/null | "
+			"grep '^CONFIG_LSM='", "r");
+	bool has = false;
+
+	while (f && fgets(line, sizeof(line), f))
+		has |= strstr(line, "landlock") != NULL;
+	if (f)
+		pclose(f);
+	return has;
+}
+
+static void *open_in_thread(void *arg)
+{
+	*(int *)arg = opened("/etc/passwd", O_RDONLY);
+	return NULL;
+}
+
+/* Is the sandbox in force? Otherwise there is nothing to be checked. */
+static bool in_force(void)
+{
+	bool closed = opened("/etc/passwd", O_RDONLY) == EACCES;
+
+#if defined(HVQZ_SANDBOX) && defined(HAVE_LINUX_LANDLOCK_H) && \
+	!defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	ck_assert_int_eq(closed, kernel_has_landlock() || closed);
+#endif
+	if (!closed)
+		printf("no sandbox here\n");
+	return closed;
+}
+
+START_TEST(nothing_opens_any_more)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9)};
+	int fd, reader, folder, error = 0, s;
+	pthread_t t;
+	char buf[4];
+
+	make(dir, "old");
+	make(other, "old");
+	reader = open(in(other, "old"), O_RDWR);
+	folder = open(dir, O_PATH | O_DIRECTORY);
+	ck_assert(reader >= 0 && folder >= 0);
+	sandbox_close(folder, NULL, 2);
+	if (!in_force())
+		return;
+	/* what was open still works */
+	ck_assert_int_eq(read(reader, buf, 4), 4);
+	ck_assert_int_eq(write(reader, "more", 4), 4);
+	ck_assert_int_eq(ftruncate(reader, 2), 0);
+	/* nothing else is read or written, not even in the folder */
+	ck_assert_int_eq(opened(in(dir, "old"), O_RDONLY), EACCES);
+	ck_assert_int_eq(opened(in(dir, "old"), O_WRONLY), EACCES);
+	ck_assert_int_eq(opened(in(other, "new"), O_WRONLY | O_CREAT), EACCES);
+	ck_assert_int_eq(opened("/dev/null", O_WRONLY), EACCES);
+	ck_assert_int_eq(opened("/proc/self/maps", O_RDONLY), EACCES);
+	ck_assert(unlink(in(other, "old")) < 0 && errno == EACCES);
+	ck_assert(mkdir(in(dir, "d"), 0700) < 0 && errno == EACCES);
+	ck_assert(symlink("x", in(dir, "s")) < 0 && errno == EACCES);
+	ck_assert(execl("/bin/true", "true", NULL) < 0 && errno == EACCES);
+	s = socket(AF_INET, SOCK_STREAM, 0);
+	if (s >= 0) {
+		fd = connect(s, (struct sockaddr *)&to, sizeof(to));
+		ck_assert(fd < 0 && (errno == EACCES || errno == EPERM ||
+				     errno == ECONNREFUSED));
+		close(s);
+	}
+	/* but names come and go there */
+	ck_assert_int_eq(renameat(folder, "old", folder, "new"), 0);
+	ck_assert_int_eq(unlinkat(folder, "new", 0), 0);
+	/* and threads have no more than that */
+	ck_assert_int_eq(pthread_create(&t, NULL, open_in_thread, &error), 0);
+	pthread_join(t, NULL);
+	ck_assert_int_eq(error, EACCES);
+}
+END_TEST
+
+/* With a file's name and without one, replacing or not. */
+START_TEST(an_output_gets_its_name_inside)
+{
+	struct temp_file t;
+	char target[100];
+	bool replace = _i & 1;
+	struct stat st;
+
+	strcpy(target, in(dir, "target"));
+	unlink(target);
+	if (replace)
+		make(dir, "target");
+	ck_assert(temp_open(&t, target));
+	ck_assert_int_eq(write(t.fd, "longer", 6), 6);
+	sandbox_close(t.folder, NULL, 2);
+	ck_assert(temp_give_name(&t, replace));
+	ck_assert(temp_sync_folder(&t));
+	temp_free(&t);
+	ck_assert_int_eq(stat(target, &st), 0);
+	ck_assert_int_eq(st.st_size, 6);
+	unlink(target);
+}
+END_TEST
+
+START_TEST(a_name_that_is_taken_stays)
+{
+	struct temp_file t;
+	char target[100];
+	struct stat st;
+
+	strcpy(target, in(dir, "taken"));
+	ck_assert(temp_open(&t, target));
+	ck_assert_int_eq(write(t.fd, "longer", 6), 6);
+	make(dir, "taken");
+	sandbox_close(t.folder, NULL, 2);
+	ck_assert(!temp_give_name(&t, false));
+	ck_assert_int_eq(errno, EEXIST);
+	temp_free(&t);
+	ck_assert_int_eq(stat(target, &st), 0);
+	ck_assert_int_eq(st.st_size, 4);
+	unlink(target);
+}
+END_TEST
+
+START_TEST(several_files_are_written_beside_them_only)
+{
+	char name[100];
+	const char *paths[] = {name};
+
+	strcpy(name, in(dir, "model"));
+	make(dir, "model");
+	make(other, "old");
+	sandbox_read_only(paths, 1, dir);
+	if (opened(in(other, "old"), O_WRONLY) == 0) {
+		ck_assert(!kernel_has_landlock());
+		return;
+	}
+	ck_assert_int_eq(opened(in(other, "old"), O_RDONLY), 0);
+	ck_assert_int_eq(opened("/etc/passwd", O_RDONLY), 0);
+	ck_assert_int_eq(opened(in(other, "new"), O_WRONLY | O_CREAT), EACCES);
+	ck_assert_int_eq(opened(in(dir, "new"), O_RDWR | O_CREAT), 0);
+	ck_assert_int_eq(unlink(in(dir, "new")), 0);
+	ck_assert_int_eq(unlink(in(dir, "model")), 0);
+	/* and the last file closes the rest */
+	sandbox_close(-1, NULL, 2);
+	ck_assert_int_eq(opened("/etc/passwd", O_RDONLY), EACCES);
+	ck_assert(unlink(in(dir, "old")) < 0);
+}
+END_TEST
+
+/* The first signal sets a flag, the second one is not to be waited for. */
+START_TEST(the_second_signal_kills_and_removes)
+{
+	int status, folder = open(dir, O_RDONLY | O_DIRECTORY);
+	pid_t pid = fork();
+
+	if (!pid) {
+		signals_install();
+		make(dir, "temporary");
+		signals_remove(folder, "temporary");
+		raise(SIGTERM);
+		if (!signals_stopped(NULL) ||
+		    faccessat(folder, "temporary", F_OK, 0) < 0)
+			_exit(1);
+		raise(SIGINT);
+		_exit(2);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status));
+	ck_assert_int_eq(WTERMSIG(status), SIGINT);
+	ck_assert(faccessat(folder, "temporary", F_OK, 0) < 0);
+	close(folder);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("sandbox");
+	TCase *cases = tcase_create("sandbox");
+	SRunner *sr = srunner_create(s);
+	char command[200];
+	int failed;
+
+	/* -vv, to see what the kernel can do. */
+	message_setup(2, false);
+	if (!mkdtemp(dir) || !mkdtemp(other))
+		return 99;
+	tcase_add_test(cases, nothing_opens_any_more);
+	tcase_add_loop_test(cases, an_output_gets_its_name_inside, 0, 2);
+	tcase_add_test(cases, a_name_that_is_taken_stays);
+	tcase_add_test(cases, several_files_are_written_beside_them_only);
+	tcase_add_test(cases, the_second_signal_kills_and_removes);
+	suite_add_tcase(s, cases);
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	snprintf(command, sizeof(command), "rm -rf %s %s", dir, other);
+	if (system(command) != 0)
+		failed++;
+	return failed != 0;
+}

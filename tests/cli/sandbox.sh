@@ -1,0 +1,60 @@
+#!/bin/sh
+# sandbox.sh - the program as it locks itself in, and that nothing it does
+# misses what it has given up.
+. "$(dirname "$0")/common.inc"
+
+cp "$MODEL" m.safetensors
+status 0 hvqz -vv --lossless --rm m.safetensors
+says "hvqz: sandbox: "
+absent m.safetensors
+if grep -q "sandbox: none" err; then
+	exit 77
+fi
+says "sandbox: no file can be opened any more"
+
+# While it reads, by what the kernel says of it.
+mkfifo fifo
+"$HVQZ" -d -T3 -o out fifo 2>err &
+pid=$!
+exec 3>fifo
+head -c 100000 m.safetensors.hvqz >&3
+n=0
+while ! grep -q '^NoNewPrivs:.*1' /proc/$pid/status; do
+	n=$((n + 1))
+	[ $n -lt 100 ] || fail "it never gave up its rights"
+	sleep 0.1
+done
+tail -c +100001 m.safetensors.hvqz >&3
+exec 3>&-
+wait $pid || fail "decoding in the sandbox"
+same out "$MODEL"
+
+# Every mode and kind of output, one file or several, here or elsewhere.
+mkdir a b
+cp "$MODEL" a/x
+cp "$MODEL" b/y
+status 0 hvqz --lossless a/x b/y
+present a/x.hvqz
+present b/y.hvqz
+rm a/x
+status 1 hvqz -vv -d a/x.hvqz b/y
+says "sandbox: files can be written only beside those given"
+same a/x "$MODEL"
+status 0 hvqz -t a/x.hvqz b/y.hvqz
+silent
+status 0 hvqz -l a/x.hvqz b/y.hvqz >list
+status 0 hvqz -x '*norm*' -o b/norm a/x.hvqz
+present b/norm
+(cd a && status 0 hvqz -df -o ../b/y x.hvqz) || exit 1
+same b/y "$MODEL"
+ln -s ../b/y a/link
+status 0 hvqz -df -o a/link a/x.hvqz
+[ -L a/link ] || fail "the link was replaced"
+FULL=$DATA/kjv-1m/sidecar/full.safetensors
+status 0 hvqz --bpp 4 --sidecar "$FULL" -T3 -o q.hvqz "$MODEL"
+status 0 hvqz -df -o back q.hvqz
+no_traces
+
+# A scratch file goes where TMPDIR says; that it cannot is told when it must.
+status 0 env TMPDIR="$tmp/nowhere" "$HVQZ" -dc q.hvqz >back
+silent
