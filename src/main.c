@@ -32,7 +32,8 @@ static void restrain(const struct args *a)
 
 	if (a->n_files > 1 && !a->force)
 		sandbox_read_only(a->files, writes ? a->n_files : 0,
-				  scratch_file_folder());
+				  scratch_file_folder(),
+				  a->mode == MODE_LIST ? 3 : 2);
 }
 
 int main(int argc, char **argv)

@@ -190,7 +190,7 @@ START_TEST(several_files_are_written_beside_them_only)
 	strcpy(name, in(dir, "model"));
 	make(dir, "model");
 	make(other, "old");
-	sandbox_read_only(paths, 1, dir);
+	sandbox_read_only(paths, 1, dir, 2);
 	if (opened(in(other, "old"), O_WRONLY) == 0) {
 		ck_assert(!kernel_has_landlock());
 		return;

@@ -152,7 +152,8 @@ void sandbox_close(int folder, const char *beside, int level)
 	enter(ruleset, v, "no file can be opened any more", level);
 }
 
-void sandbox_read_only(const char *const *paths, size_t n, const char *also)
+void sandbox_read_only(const char *const *paths, size_t n, const char *also,
+		       int level)
 {
 	uint64_t rights = FS_WRITE_FILE | FS_READ_FILE | FS_READ_DIR |
 			  FS_REMOVE_FILE | FS_MAKE_REG;
@@ -165,7 +166,8 @@ void sandbox_read_only(const char *const *paths, size_t n, const char *also)
 	for (size_t i = 0; i < n; i++)
 		allow_beside(ruleset, paths[i], rights);
 	allow_at(ruleset, also, rights);
-	enter(ruleset, v, "files can be written only beside those given", 2);
+	enter(ruleset, v, "files can be written only beside those given",
+	      level);
 }
 
 #else
@@ -177,11 +179,13 @@ void sandbox_close(int folder, const char *beside, int level)
 	message_info(level, NULL, "sandbox: none in this build");
 }
 
-void sandbox_read_only(const char *const *paths, size_t n, const char *also)
+void sandbox_read_only(const char *const *paths, size_t n, const char *also,
+		       int level)
 {
 	(void)paths;
 	(void)n;
 	(void)also;
+	message_info(level, NULL, "sandbox: none in this build");
 }
 
 #endif

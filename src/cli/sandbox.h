@@ -27,6 +27,7 @@ void sandbox_close(int folder, const char *beside, int level);
  * From now on: any file can be read; in the folders of the files paths[n],
  * and in the folder also, files can be made, written and removed, nowhere else.
  */
-void sandbox_read_only(const char *const *paths, size_t n, const char *also);
+void sandbox_read_only(const char *const *paths, size_t n, const char *also,
+		       int level);
 
 #endif
