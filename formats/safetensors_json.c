@@ -11,6 +11,8 @@
  */
 #include "formats/safetensors_json.h"
 
+#include "base/json.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,7 +161,7 @@ enum hvqz_ret walk_pair(struct walk *w, unsigned max_depth, struct slice *key,
 enum hvqz_ret walk_decode(const struct walk *w, struct slice v, size_t flags,
 			  json_t **out)
 {
-	json_error_t e = {0};	/* jansson may fail without filling it */
+	json_error_t e;
 	const uint8_t *nul = memchr(v.p, 0, v.len);
 	char *near;
 
@@ -167,7 +169,7 @@ enum hvqz_ret walk_decode(const struct walk *w, struct slice v, size_t flags,
 	if (nul)
 		return walk_fail(w, nul, "a NUL byte, which JSON never has");
 	flags |= JSON_DECODE_ANY | JSON_REJECT_DUPLICATES;
-	*out = json_loadb((const char *)v.p, v.len, flags, &e);
+	*out = hvqz_json_load(v.p, v.len, flags, &e);
 	if (*out)
 		return HVQZ_OK;
 	switch (json_error_code(&e)) {

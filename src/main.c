@@ -65,11 +65,11 @@ int main(int argc, char **argv)
 		if (args.mode == MODE_LIST)
 			list_file(&args, args.files[i], &sum);
 		else
-			convert_file(&args, &sidecars.sens, args.files[i]);
+			convert_file(&args, &sidecars.sens, &base,
+				     args.files[i]);
 	}
 	list_end(&args, &sum);
 
-	base_file_unchanged(&base);
 	base_file_close(&base);
 	sidecars_free(&sidecars);
 	args_free(&args);

@@ -31,6 +31,7 @@
 struct task {
 	const struct args *args;
 	struct sens_table *sens;
+	const struct base_file *base;
 	struct in_file in;
 	struct out_file out;
 	struct job_env env;
@@ -170,7 +171,7 @@ static bool work(struct task *t, struct sink *out)
 	/* With --keep-going, damage is told of, and the rest is wanted. */
 	if (t->damaged && (!t->rep.complete || !out))
 		return false;
-	if (!in_unchanged(&t->in))
+	if (!in_unchanged(&t->in) || !base_file_unchanged(t->base))
 		return false;
 	if (t->damaged)
 		return true;
@@ -203,9 +204,9 @@ out:
 }
 
 void convert_file(const struct args *args, struct sens_table *sens,
-		  const char *path)
+		  const struct base_file *base, const char *path)
 {
-	struct task t = {.args = args, .sens = sens,
+	struct task t = {.args = args, .sens = sens, .base = base,
 			 .last = args_is_last(args, path)};
 	struct sink none;
 

@@ -6,6 +6,7 @@
 #define CLI_CONVERT_H
 
 #include "cli/args.h"
+#include "cli/base_file.h"
 #include "sense/sens.h"
 
 /*
@@ -13,6 +14,6 @@
  * its own messages; the exit status remembers them. sens may be empty.
  */
 void convert_file(const struct args *args, struct sens_table *sens,
-		  const char *path);
+		  const struct base_file *base, const char *path);
 
 #endif

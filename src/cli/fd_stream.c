@@ -11,7 +11,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -119,16 +118,15 @@ static enum hvqz_ret fd_write(void *ctx, const void *p, size_t n,
 }
 
 void fd_source_init(struct source *s, struct fd_stream *io, int fd,
-		    const char *name)
+		    const struct stat *st, const char *name)
 {
 	static const struct source_ops pipe_ops = {fd_read, NULL};
 	static const struct source_ops file_ops = {fd_read, fd_seek};
-	struct stat st;
 	off_t at;
 
 	*io = (struct fd_stream){.fd = fd, .name = name};
 	/* Files under /proc are regular, have no size, and yet have bytes. */
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size == 0 ||
+	if (!S_ISREG(st->st_mode) || st->st_size == 0 ||
 	    (at = lseek(fd, 0, SEEK_CUR)) < 0) {
 		source_init(s, &pipe_ops, io, SOURCE_SIZE_UNKNOWN);
 		return;
@@ -136,7 +134,7 @@ void fd_source_init(struct source *s, struct fd_stream *io, int fd,
 	io->regular = true;
 	io->base = (uint64_t)at;
 	source_init(s, &file_ops, io,
-		    at < st.st_size ? (uint64_t)(st.st_size - at) : 0);
+		    at < st->st_size ? (uint64_t)(st->st_size - at) : 0);
 }
 
 void fd_sink_init(struct sink *s, struct fd_stream *io, int fd,

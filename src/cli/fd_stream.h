@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 struct fd_stream {
 	int fd;
@@ -21,9 +22,12 @@ struct fd_stream {
 	uint64_t base;		/* where the descriptor stood at the start */
 };
 
-/* fd stays the caller's. A regular file's source can seek and has a size. */
+/*
+ * fd stays the caller's, st is what fstat() says of it. A regular file's source
+ * can seek and has a size.
+ */
 void fd_source_init(struct source *s, struct fd_stream *io, int fd,
-		    const char *name);
+		    const struct stat *st, const char *name);
 
 /*
  * The n bytes at offset off of a regular file's stream, without moving it;

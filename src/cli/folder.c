@@ -5,12 +5,12 @@
 
 #include "cli/folder.h"
 
+#include "base/json.h"
 #include "cli/in_file.h"
 #include "cli/message.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -296,15 +296,15 @@ static enum hvqz_ret list_shards(const json_t *map, const char ***list,
 static json_t *read_index(const char *dir)
 {
 	struct hvqz_err err = {0};
-	json_error_t e = {0};
+	json_error_t e;
 	json_t *index;
 	uint8_t *p;
 	size_t len;
 
 	if (!folder_read_file(dir, INDEX, MAX_INDEX, &p, &len))
 		return NULL;
-	index = json_loadb(p ? (const char *)p : "", len,
-			   JSON_REJECT_DUPLICATES, &e);
+	index = hvqz_json_load(p ? (const char *)p : "", len,
+			       JSON_REJECT_DUPLICATES, &e);
 	free(p);
 	if (!index) {
 		hvqz_fail(&err, HVQZ_DAMAGED,

@@ -54,7 +54,7 @@ bool in_open(struct in_file *in, const char *path, unsigned flags)
 	in->regular = S_ISREG(in->st.st_mode);
 	if (in->regular && flags & IN_SEQUENTIAL)
 		posix_fadvise(in->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-	fd_source_init(&in->src, &in->io, in->fd, in->name);
+	fd_source_init(&in->src, &in->io, in->fd, &in->st, in->name);
 	return true;
 }
 

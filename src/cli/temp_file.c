@@ -30,7 +30,9 @@ static int open_folder(const char *path, const char **leaf)
 	s = slash ? strndup(path, (size_t)(slash + 1 - path)) : strdup(".");
 	if (!s)
 		return -1;
-	fd = open(s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	do {
+		fd = open(s, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	} while (fd < 0 && errno == EINTR && !signals_stopped(NULL));
 	/* One may write where one may not read; then it cannot be synced. */
 	if (fd < 0 && errno == EACCES)
 		fd = open(s, O_PATH | O_DIRECTORY | O_CLOEXEC);

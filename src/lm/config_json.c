@@ -6,6 +6,8 @@
  */
 #include "lm/config_json.h"
 
+#include "base/json.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +17,7 @@ enum { MAX_LEN = 4 << 20 };
 enum hvqz_ret conf_load(const uint8_t *json, size_t len, json_t **o,
 			struct hvqz_err *err)
 {
-	json_error_t e = {0};	/* jansson may fail without filling it */
+	json_error_t e;
 	char *near;
 
 	*o = NULL;
@@ -29,7 +31,7 @@ enum hvqz_ret conf_load(const uint8_t *json, size_t len, json_t **o,
 	if (memchr(json, 0, len))
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "a NUL byte, which JSON never has");
-	*o = json_loadb((const char *)json, len, JSON_REJECT_DUPLICATES, &e);
+	*o = hvqz_json_load(json, len, JSON_REJECT_DUPLICATES, &e);
 	if (!*o) {
 		if (json_error_code(&e) == json_error_out_of_memory ||
 		    json_error_code(&e) == json_error_unknown)

@@ -1,6 +1,8 @@
 /* field.c - typed members of JSON objects: see field.h. */
 #include "lm/tokenizer/field.h"
 
+#include "base/json.h"
+
 #include <string.h>
 
 const char *quote(const char *s, char to[QUOTE_LEN])
@@ -21,7 +23,7 @@ const char *quote(const char *s, char to[QUOTE_LEN])
 enum hvqz_ret field_parse(const uint8_t *json, size_t len, json_t **out,
 			  struct hvqz_err *err)
 {
-	json_error_t e = {0};	/* jansson may fail without filling it */
+	json_error_t e;
 	const uint8_t *nul = len ? memchr(json, 0, len) : NULL;
 	char text[QUOTE_LEN];
 
@@ -30,7 +32,7 @@ enum hvqz_ret field_parse(const uint8_t *json, size_t len, json_t **out,
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "byte %zu is NUL, which JSON never has",
 				 (size_t)(nul - json));
-	*out = json_loadb((const char *)json, len, JSON_REJECT_DUPLICATES, &e);
+	*out = hvqz_json_load(json, len, JSON_REJECT_DUPLICATES, &e);
 	if (*out && json_is_object(*out))
 		return HVQZ_OK;
 	if (*out) {
