@@ -35,7 +35,7 @@ void damage_flush(struct damage *d)
 /* Rows of which there is nothing: to those before, if they go on there. */
 static void put_lost(struct damage *d, const struct decode_unit *u)
 {
-	uint64_t a = u->head.first_row, b = a + u->head.n_rows;
+	uint64_t a = u->head.first_row, b = a + u->n_lost;
 
 	if (d->waiting && d->as == u->as && d->end == a) {
 		d->end = b;

@@ -44,10 +44,14 @@ static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
 {
 	struct decode_job *j = ctx;
 	struct decode_unit *u = slot;
+	struct decode_desk *d = &j->team.desks[worker];
 
-	return (j->opt->bad ? decode_unit_go_on : decode_unit_run)(
-		u, &j->team.desks[worker], &j->codec_env, &j->info, &j->base,
-		j->opt->dtype, err);
+	if (j->opt->bad)
+		return decode_unit_go_on(u, d, &j->codec_env, &j->info,
+					 &j->base, j->opt->dtype, j->writer,
+					 err);
+	return decode_unit_run(u, d, &j->codec_env, &j->info, &j->base,
+			       j->opt->dtype, err);
 }
 
 static enum hvqz_ret put(void *ctx, void *slot, struct hvqz_err *err)
@@ -161,7 +165,7 @@ static enum hvqz_ret run(struct decode_job *j, struct source *src,
 	j->walk = (struct chunk_walk){
 		.env = j->env, .info = &j->info, .reader = j->reader,
 		.wanted = j->writer ? NULL : not_again, .ctx = j,
-		.go_on = j->opt->bad != NULL,
+		.go_on = j->opt->bad != NULL, .no_output = !j->writer,
 	};
 	j->damage = (struct damage){
 		.info = &j->info, .bad = j->opt->bad, .ctx = j->opt->bad_ctx};

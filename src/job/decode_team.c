@@ -181,6 +181,8 @@ enum hvqz_ret decode_team_expect(struct decode_team *team,
 	unsigned n_slots = pipeline_slots(job_threads(&team->env));
 	uint32_t *len = &team->ring[team->n_seen++ % n_slots];
 
+	/* A test may be told of more rows lost than any chunk has. */
+	n = (uint32_t)least(n, info->max_raw);
 	/* Where large and small chunks take turns some slots stay small. */
 	*len = n > *len ? n : *len;
 	if (!team->converts) {

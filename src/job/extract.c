@@ -87,6 +87,7 @@ static enum hvqz_ret read_indexed(struct extract_job *j, struct decode_unit *u,
 	enum hvqz_ret ret;
 
 	u->lost = false;
+	u->n_lost = 0;
 	ret = container_seek_chunk(j->reader, &j->index, i, &u->head, &why);
 	if (ret == HVQZ_OK)
 		ret = container_read_payload(j->reader, &u->payload, &why);
@@ -98,6 +99,7 @@ static enum hvqz_ret read_indexed(struct extract_job *j, struct decode_unit *u,
 		return ret;
 	}
 	u->lost = true;
+	u->n_lost = e->n_rows;
 	u->err = why;
 	u->head = (struct chunk_head){
 		.tensor = (uint32_t)t,
@@ -152,10 +154,13 @@ static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
 			  struct hvqz_err *err)
 {
 	struct extract_job *j = ctx;
+	struct decode_desk *d = &j->team.desks[worker];
 
-	return (j->opt->bad ? decode_unit_go_on : decode_unit_run)(
-		slot, &j->team.desks[worker], &j->codec_env, &j->info,
-		&j->base, j->opt->dtype, err);
+	if (j->opt->bad)
+		return decode_unit_go_on(slot, d, &j->codec_env, &j->info,
+					 &j->base, j->opt->dtype, true, err);
+	return decode_unit_run(slot, d, &j->codec_env, &j->info, &j->base,
+			       j->opt->dtype, err);
 }
 
 static enum hvqz_ret put(void *ctx, void *slot, struct hvqz_err *err)

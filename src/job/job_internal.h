@@ -42,6 +42,7 @@ struct decode_unit {
 	const uint8_t *bytes;	/* the rows as they go out: in payload */
 	size_t len;
 	bool lost;		/* there is no payload for these rows, see err */
+	uint64_t n_lost;	/* rows, then: head's, or more if untouched */
 	bool bad;		/* damaged or lost, see err (going on) */
 	struct hvqz_err err;
 };
@@ -113,13 +114,13 @@ enum hvqz_ret decode_unit_run(struct decode_unit *u, struct decode_desk *d,
 
 /*
  * The same for one who goes on after damage: rows that are lost or cannot be
- * decoded become zero bytes, u->bad and u->err say so.
+ * decoded become zero bytes, for an output; u->bad and u->err say so.
  */
 enum hvqz_ret decode_unit_go_on(struct decode_unit *u, struct decode_desk *d,
 				const struct codec_env *env,
 				const struct container_info *info,
 				const struct base_map *base, enum dtype wanted,
-				struct hvqz_err *err);
+				bool output, struct hvqz_err *err);
 
 /*
  * A copy of the model with the first dimension of tensor i set to rows[i]

@@ -23,6 +23,7 @@ struct chunk_walk {
 	bool (*wanted)(void *ctx, size_t as, uint64_t off, uint64_t len);
 	void *ctx;
 	bool go_on;		/* after damage */
+	bool no_output;		/* what is lost may be of any size */
 	uint64_t most;		/* bytes kept in memory beside a file; 0: 64 MiB */
 	/* where it is */
 	size_t tensor;

@@ -1,0 +1,209 @@
+/*
+ * check_bounded.c - what it costs to refuse a file: the program itself, at
+ * most a second and 64 MiB + 16 × the header's own length.
+ *
+ * Every case of the container's corpus, good ones too, and files of our own
+ * that promise much; each in every mode that reads it. Needs HVQZ.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "tests/container_corpus.h"
+
+#include "base/bytes.h"
+#include "formats/container.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { FREE_KIB = 64 << 10, PER_BYTE = 16 };
+
+static char path[] = "/tmp/hvqz-bounded-XXXXXX";
+static const char *hvqz;
+static long most_kib;
+static double most_seconds;
+
+static void put_file(const uint8_t *p, size_t n)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, p, n), (ssize_t)n);
+	ck_assert_int_eq(close(fd), 0);
+}
+
+/* Run it on the file; its exit status. */
+static int run(const char *mode, const char *name, uint64_t head_len)
+{
+	pid_t pid = fork();
+	struct rusage use;
+	double seconds;
+	int status;
+
+	if (!pid) {
+		int null = open("/dev/null", O_RDWR);
+
+		dup2(null, 1);
+		dup2(null, 2);
+		/* A loop without end must not take the machine with it. */
+		setrlimit(RLIMIT_CPU, &(struct rlimit){10, 10});
+		execl(hvqz, "hvqz", mode, "-T2", "-c", path, NULL);
+		_exit(126);
+	}
+	ck_assert_int_eq(wait4(pid, &status, 0, &use), pid);
+	ck_assert_msg(WIFEXITED(status), "%s: %s: signal %d", name, mode,
+		      WTERMSIG(status));
+	seconds = (double)use.ru_utime.tv_sec + (double)use.ru_stime.tv_sec +
+		  1e-6 * (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
+	ck_assert_msg(seconds <= 1, "%s: %s: %.2f s", name, mode, seconds);
+	ck_assert_msg((uint64_t)use.ru_maxrss <=
+			      FREE_KIB + PER_BYTE * head_len / 1024,
+		      "%s: %s: %ld KiB for a header of %llu bytes", name,
+		      mode, use.ru_maxrss, (unsigned long long)head_len);
+	if (use.ru_maxrss > most_kib)
+		most_kib = use.ru_maxrss;
+	if (seconds > most_seconds)
+		most_seconds = seconds;
+	return WEXITSTATUS(status);
+}
+
+static const char *const modes[] = {"-d", "-t", "-l", "-lvv", "-x*"};
+
+enum { N_MODES = sizeof(modes) / sizeof(*modes) };
+
+START_TEST(corpus_files_are_cheap_to_refuse)
+{
+	struct buf file = {0};
+
+	for (size_t i = 0; i < container_corpus_n(); i++) {
+		const struct corpus_case *c = container_corpus(i);
+
+		container_corpus_make(c, &file);
+		put_file(file.p, file.len);
+		for (size_t m = 0; m < N_MODES; m++) {
+			int status = run(modes[m], c->name, file.len);
+
+			/*
+			 * A list does not read what it does not show; and a
+			 * good container may hold no good model.
+			 */
+			if (modes[m][1] == 'd' || modes[m][1] == 't')
+				ck_assert_msg(status == 1 ||
+						      c->ret == HVQZ_OK,
+					      "%s: status %d", c->name,
+					      status);
+		}
+	}
+	buf_free(&file);
+	printf("%zu files, %d modes: at most %ld KiB, %.3f s\n",
+	       container_corpus_n(), N_MODES, most_kib, most_seconds);
+}
+END_TEST
+
+/* A header that is nothing but zeros when it is unpacked: a kilobyte a byte. */
+START_TEST(a_packed_header_of_zeros)
+{
+	static const size_t sizes[] = {1 << 20, 16 << 20, 256 << 20};
+	size_t n = sizes[_i];
+	struct buf good = {0};
+	struct image im = {0};
+	uint8_t *zeros = calloc(n, 1);
+
+	ck_assert(zeros);
+	image_good(&good);
+	image_take_apart(&good, &im);
+	buf_clear(&im.header);
+	buf_put(&im.header, zeros, n);
+	for (enum corpus_stage at = AT_FRAME; at <= AT_FILE; at++)
+		image_derive(&im, at);
+	put_file(im.file.p, im.file.len);
+	for (size_t m = 0; m < N_MODES; m++)
+		ck_assert_int_eq(run(modes[m], "zeros", n), 1);
+	printf("a header of %zu bytes, %zu packed: at most %ld KiB, %.3f s\n",
+	       n, im.frame.len, most_kib, most_seconds);
+	image_free(&im);
+	buf_free(&good);
+	free(zeros);
+}
+END_TEST
+
+/* Rows without end, and none of them there: found missing all at once. */
+START_TEST(a_table_that_is_all_promise)
+{
+	struct container_info info = {.max_raw = 64};
+	struct container_writer *w;
+	struct buf file = {0};
+	struct sink sink;
+
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(model_add(&info.model, (char[]){'a' + i, 0},
+					   DTYPE_F16, 2,
+					   (uint64_t[TENSOR_MAX_RANK]){
+						   1ull << 50, 32}, NULL),
+				 HVQZ_OK);
+	strcpy(info.model.format, "safetensors");
+	info.n_chunks = 3ull << 50;
+	sink_init_memory(&sink, &file);
+	ck_assert_int_eq(container_write_head(&w, &info, &sink, NULL),
+			 HVQZ_OK);
+	container_writer_free(w);
+	put_file(file.p, file.len);
+	for (size_t m = 0; m < N_MODES; m++)
+		ck_assert_int_eq(run(modes[m], "rows", file.len), 1);
+	buf_free(&file);
+	container_info_free(&info);
+}
+END_TEST
+
+/* A safetensors header that says it is as long as one may be, and is not. */
+START_TEST(a_model_that_is_all_promise)
+{
+	enum { LEN = 1 << 20 };
+	uint8_t *p = malloc(LEN);
+	static const char *const fill[] = {"[", "{\"a\":", "\"", "0,", " "};
+
+	ck_assert(p);
+	for (size_t i = 8; i < LEN; i++)
+		p[i] = (uint8_t)fill[_i][(i - 8) % strlen(fill[_i])];
+	p[8] = '{';
+	put_le64(p, LEN - 8);
+	put_file(p, LEN);
+	ck_assert_int_eq(run("-z", fill[_i], LEN), 1);
+	ck_assert_int_eq(run("-l", fill[_i], LEN), 1);
+	put_le64(p, 99999999);
+	put_file(p, LEN);
+	ck_assert_int_eq(run("-z", fill[_i], LEN), 1);
+	free(p);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("bounded");
+	TCase *cases = tcase_create("bounded");
+	SRunner *sr = srunner_create(s);
+	int failed, fd = mkstemp(path);
+
+	hvqz = getenv("HVQZ");
+	if (!hvqz || fd < 0)
+		return 99;
+	close(fd);
+	tcase_add_test(cases, corpus_files_are_cheap_to_refuse);
+	tcase_add_loop_test(cases, a_packed_header_of_zeros, 0, 3);
+	tcase_add_test(cases, a_table_that_is_all_promise);
+	tcase_add_loop_test(cases, a_model_that_is_all_promise, 0, 5);
+	tcase_set_timeout(cases, 300);
+	suite_add_tcase(s, cases);
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	unlink(path);
+	return failed != 0;
+}
