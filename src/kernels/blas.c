@@ -16,6 +16,15 @@ void blas_init(void)
 	openblas_set_num_threads(1);
 }
 
+/* Of OpenBLAS with its own threads, and in no header of it. */
+extern int blas_thread_shutdown_(void) __attribute__((weak));
+
+void blas_end_threads(void)
+{
+	if (blas_thread_shutdown_)
+		blas_thread_shutdown_();
+}
+
 const char *blas_core(void)
 {
 	return openblas_get_corename();

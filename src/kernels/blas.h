@@ -26,6 +26,12 @@ void blas_init(void);
 #define BLAS_MEMORY ((uint64_t)5 << 20)
 #define BLAS_THREAD_MEMORY ((uint64_t)21 << 20)
 
+/*
+ * End the threads that OpenBLAS starts when it is loaded, where it does: who
+ * gives up rights would leave them theirs. No call below may be under way; any
+ * that comes later starts what it needs.
+ */
+void blas_end_threads(void);
 
 /* What OpenBLAS takes this processor for: "SkylakeX". */
 const char *blas_core(void);

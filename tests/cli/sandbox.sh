@@ -24,6 +24,11 @@ while ! grep -q '^NoNewPrivs:.*1' /proc/$pid/status; do
 	[ $n -lt 100 ] || fail "it never gave up its rights"
 	sleep 0.1
 done
+# All of its threads, those that a library has started too.
+sleep 0.3
+grep -h '^NoNewPrivs:' /proc/$pid/task/*/status >threads
+grep -q '0$' threads && fail "a thread has kept its rights"
+[ "$(wc -l <threads)" -gt 3 ] || fail "no threads to look at"
 tail -c +100001 m.safetensors.hvqz >&3
 exec 3>&-
 wait $pid || fail "decoding in the sandbox"
