@@ -56,8 +56,23 @@ static int opened(const char *name, int flags)
 	return fd >= 0 ? 0 : errno;
 }
 
-/* The kernel's word for it, asked as the program does not ask. */
-static bool kernel_has_landlock(void)
+/* As in sandbox.c: builds that have none. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+	__has_feature(memory_sanitizer)
+#define HAS_SANITIZER 1
+#endif
+#endif
+#if !defined(HVQZ_SANDBOX) || !defined(HAVE_LINUX_LANDLOCK_H) || \
+	defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+	defined(HAS_SANITIZER)
+enum { IN_BUILD = 0 };
+#else
+enum { IN_BUILD = 1 };
+#endif
+
+/* Must there be a sandbox? The kernel, asked as the program does not ask. */
+static bool is_due(void)
 {
 	char line[400] = "";
 	FILE *f = popen("cat /sys/kernel/security/lsm 2>/dev/null; "
@@ -69,7 +84,7 @@ static bool kernel_has_landlock(void)
 		has |= strstr(line, "landlock") != NULL;
 	if (f)
 		pclose(f);
-	return has;
+	return has && IN_BUILD;
 }
 
 static void *open_in_thread(void *arg)
@@ -79,14 +94,11 @@ static void *open_in_thread(void *arg)
 }
 
 /* Is the sandbox in force? Otherwise there is nothing to be checked. */
-static bool in_force(void)
+static bool in_force(bool due)
 {
 	bool closed = opened("/etc/passwd", O_RDONLY) == EACCES;
 
-#if defined(HVQZ_SANDBOX) && defined(HAVE_LINUX_LANDLOCK_H) && \
-	!defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-	ck_assert_int_eq(closed, kernel_has_landlock() || closed);
-#endif
+	ck_assert(closed || !due);
 	if (!closed)
 		printf("no sandbox here\n");
 	return closed;
@@ -96,6 +108,7 @@ START_TEST(nothing_opens_any_more)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9)};
 	int fd, reader, folder, error = 0, s;
+	bool due = is_due();
 	pthread_t t;
 	char buf[4];
 
@@ -105,7 +118,7 @@ START_TEST(nothing_opens_any_more)
 	folder = open(dir, O_PATH | O_DIRECTORY);
 	ck_assert(reader >= 0 && folder >= 0);
 	sandbox_close(folder, NULL, 2);
-	if (!in_force())
+	if (!in_force(due))
 		return;
 	/* what was open still works */
 	ck_assert_int_eq(read(reader, buf, 4), 4);
@@ -186,13 +199,14 @@ START_TEST(several_files_are_written_beside_them_only)
 {
 	char name[100];
 	const char *paths[] = {name};
+	bool due = is_due();
 
 	strcpy(name, in(dir, "model"));
 	make(dir, "model");
 	make(other, "old");
 	sandbox_read_only(paths, 1, dir, 2);
 	if (opened(in(other, "old"), O_WRONLY) == 0) {
-		ck_assert(!kernel_has_landlock());
+		ck_assert(!due);
 		return;
 	}
 	ck_assert_int_eq(opened(in(other, "old"), O_RDONLY), 0);
