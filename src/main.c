@@ -21,6 +21,7 @@
 #include "cli/scratch_file.h"
 #include "cli/sidecars.h"
 #include "cli/signals.h"
+#include "kernels/blas.h"
 
 /*
  * Several files: what is opened along the way lies beside them. Not with -f,
@@ -30,6 +31,12 @@ static void restrain(const struct args *a)
 {
 	bool writes = a->mode == MODE_ENCODE || a->mode == MODE_DECODE;
 
+	/*
+	 * Rights are a thread's: those to come have their parent's, others keep
+	 * their own. An encoder has use for BLAS, which would start anew.
+	 */
+	if (a->mode != MODE_ENCODE)
+		blas_end_threads();
 	if (a->n_files > 1 && !a->force)
 		sandbox_read_only(a->files, writes ? a->n_files : 0,
 				  scratch_file_folder(),

@@ -233,7 +233,8 @@ static void *failing_malloc(size_t n)
 START_TEST(every_json_malloc_fails)
 {
 	static const struct corpus_case c = {
-		.head = "{\"__metadata__\":{\"key\":\"a value\"},\"w\":{"
+		.head = "{\"__metadata__\":{\"key\":\"a value\"},"
+			"\"a name of more than sixteen letters\":{"
 			"\"dtype\":\"F32\",\"shape\":[2,1],"
 			"\"data_offsets\":[0,8]}}",
 		.data_len = 8,
@@ -254,10 +255,12 @@ START_TEST(every_json_malloc_fails)
 		mallocs_left = n++;
 		source_init_memory(&src, &memory, file, len);
 		ret = read_all(&src, &m, &data, &err);
-		/* jansson calls a string it has no memory for a bad token. */
-		ck_assert_msg(ret == HVQZ_OK || ret == HVQZ_NOMEM ||
-			      strstr(err.msg, "invalid token"),
+		ck_assert_msg(ret == HVQZ_OK || ret == HVQZ_NOMEM,
 			      "allocation %zu: %s", n, err.msg);
+		/* jansson may drop a letter that it has no memory for. */
+		if (ret == HVQZ_OK)
+			ck_assert_str_eq(m.tensors[0].name,
+					 "a name of more than sixteen letters");
 		source_free(&src);
 		buf_free(&data);
 		model_free(&m);

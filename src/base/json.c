@@ -3,19 +3,20 @@
 
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 /*
- * jansson has one allocator for the whole process. Whether it failed is each
- * thread's own affair, and only for as long as it is in hvqz_json_load().
+ * jansson has one allocator for the whole process: the one that is there at
+ * the first call is watched. Whether it failed is each thread's own affair, and
+ * only for as long as it is in hvqz_json_load().
  */
 static _Thread_local bool failed;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static json_malloc_t its_malloc;
 
 static void *watched_malloc(size_t n)
 {
-	void *p = malloc(n);
+	void *p = its_malloc(n);
 
 	failed |= !p;
 	return p;
@@ -23,7 +24,10 @@ static void *watched_malloc(size_t n)
 
 static void watch(void)
 {
-	json_set_alloc_funcs(watched_malloc, free);
+	json_free_t its_free;
+
+	json_get_alloc_funcs(&its_malloc, &its_free);
+	json_set_alloc_funcs(watched_malloc, its_free);
 }
 
 json_t *hvqz_json_load(const void *p, size_t len, size_t flags,

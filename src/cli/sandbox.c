@@ -16,7 +16,6 @@
 #include "cli/sandbox.h"
 
 #include "cli/message.h"
-#include "kernels/blas.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
@@ -108,12 +107,8 @@ static void allow(int ruleset, int folder, uint64_t rights)
 
 static void enter(int ruleset, int v, const char *what, int level)
 {
-	bool good;
-
-	/* Rights are a thread's; those to come have its, others keep theirs. */
-	blas_end_threads();
-	good = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	       syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
+	bool good = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+		    syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
 
 	message_info(level, NULL, "sandbox: %s (Landlock, version %d)",
 		     good ? what : strerror(errno), v);

@@ -28,8 +28,7 @@ void blas_init(void);
 
 /*
  * End the threads that OpenBLAS starts when it is loaded, where it does: who
- * gives up rights would leave them theirs. No call below may be under way; any
- * that comes later starts what it needs.
+ * gives up rights would leave them theirs. For who calls nothing below.
  */
 void blas_end_threads(void);
 
