@@ -133,7 +133,9 @@ static enum hvqz_ret sum_up(struct decode_job *j, struct hvqz_err *err)
 	}
 	if (j->walk.tail.ret != HVQZ_OK)
 		j->opt->bad(j->opt->bad_ctx, &j->walk.tail);
-	rep->n_damaged = j->info.n_chunks - j->n_good;
+	/* Rows may be missing that the header's count has no chunk for. */
+	rep->n_damaged = j->info.n_chunks > j->n_good ?
+				 j->info.n_chunks - j->n_good : 1;
 	return hvqz_fail(err, HVQZ_DAMAGED,
 			 "%" PRIu64 " of %" PRIu64 " chunks are damaged%s",
 			 rep->n_damaged, j->info.n_chunks, j->writer ?

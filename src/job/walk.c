@@ -126,16 +126,6 @@ static bool is_wanted(const struct chunk_walk *w, uint64_t len)
 	return !w->wanted || w->wanted(w->ctx, w->tensor, w->off, len);
 }
 
-/* From here on rows are lost for the reason why: up to where? */
-static enum hvqz_ret open_gap(struct chunk_walk *w, const struct hvqz_err *why,
-			      struct hvqz_err *err)
-{
-	w->why = *why;
-	TRY(container_resync(w->reader, &w->next, &w->to_end, err));
-	w->in_gap = true;
-	return HVQZ_OK;
-}
-
 /* Is the gap at its end here? */
 static bool gap_ends(const struct chunk_walk *w)
 {
@@ -143,6 +133,19 @@ static bool gap_ends(const struct chunk_walk *w)
 
 	return !w->to_end && w->next.tensor == w->tensor &&
 	       w->next.first_row * tensor_rows(t).row_len == w->off;
+}
+
+/* From here on rows are lost for the reason why: up to where? */
+static enum hvqz_ret open_gap(struct chunk_walk *w, const struct hvqz_err *why,
+			      struct hvqz_err *err)
+{
+	w->why = *why;
+	TRY(container_resync(w->reader, &w->next, &w->to_end, err));
+	w->in_gap = true;
+	/* Something was too much, and no row missing: no row will tell of it. */
+	if (gap_ends(w) && w->tail.ret == HVQZ_OK)
+		w->tail = *why;
+	return HVQZ_OK;
 }
 
 /* The rows lost here, as many as a chunk may have, as a unit. */
@@ -248,7 +251,8 @@ static enum hvqz_ret read_end(struct chunk_walk *w, struct decode_unit *u,
 		return HVQZ_OK;
 	if (w->go_on && is_damage(ret)) {
 		*end = true;
-		w->tail = why;
+		if (w->tail.ret == HVQZ_OK)
+			w->tail = why;
 		return HVQZ_OK;
 	}
 	if (err)

@@ -43,7 +43,10 @@ struct chunk_walk {
 	bool in_gap, to_end;
 	struct chunk_head next;
 	struct hvqz_err why;
-	/* for the caller, at the end: was the tail damaged, or never read? */
+	/*
+	 * For the caller, at the end: was the tail damaged, or never read, or
+	 * more in the file than there should be? The first of these.
+	 */
 	bool any_lost;
 	struct hvqz_err tail;	/* ret HVQZ_OK: it was not */
 };
