@@ -348,6 +348,7 @@ static Suite *sense_suite(void)
 	tcase_add_loop_test(load, load_blocks_refuses, 0, N_OF(spoilt_blocks));
 	tcase_add_test(load, load_breaks);
 	tcase_add_test(load, move_takes_all_but_the_name);
+	tcase_set_timeout(load, 60);
 	suite_add_tcase(s, load);
 
 	tcase_set_timeout(shared, 60);

@@ -405,6 +405,7 @@ static Suite *write_suite(void)
 	tcase_add_test(trip, full_range);
 	tcase_add_test(trip, full_impossible);
 	tcase_add_test(trip, whole_file);
+	tcase_set_timeout(trip, 60);
 	suite_add_tcase(s, trip);
 
 	tcase_add_loop_test(refused, bad_values, 0, N_OF(bad));
