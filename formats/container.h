@@ -29,6 +29,7 @@ enum {
 	CONTAINER_MAX_COPIES = 16,	/* of one tensor */
 	CONTAINER_MAX_HEADER = 256 << 20,	/* bytes, unpacked */
 	CONTAINER_MAX_RATIO = 65536,	/* raw bytes per byte in the file */
+	CONTAINER_MAX_REST = 16 << 20,	/* bytes, unpacked */
 };
 
 extern const uint8_t container_magic[CONTAINER_MAGIC_LEN];
@@ -45,6 +46,11 @@ struct container_info {
 	 * has no chunks of its own; 0: it is none. Owned; NULL: all 0.
 	 */
 	uint32_t *copy_of;
+	/*
+	 * There is a rest behind the index: model.rest, which may be empty. The
+	 * reader has it after container_read_tail().
+	 */
+	bool has_rest;
 	/* Some chunks are differences from another model's file. */
 	bool has_base;
 	uint8_t base_digest[CONTAINER_DIGEST_LEN];	/* XXH3-128 of it */
@@ -130,7 +136,7 @@ enum hvqz_ret container_write_chunk(struct container_writer *w,
 				    const struct chunk_head *h,
 				    const uint8_t *payload,
 				    struct hvqz_err *err);
-/* Index and trailer. Asserts that every tensor is complete. */
+/* Index, rest, trailer. Asserts that every tensor is complete. */
 enum hvqz_ret container_write_tail(struct container_writer *w,
 				   struct hvqz_err *err);
 void container_writer_free(struct container_writer *w);
@@ -178,7 +184,10 @@ enum hvqz_ret container_check_payload(const struct container_info *info,
 enum hvqz_ret container_check_raw(const struct container_info *info,
 				  const struct chunk_head *h,
 				  const uint8_t *raw, struct hvqz_err *err);
-/* Index, trailer, end of input: all must agree with the chunks seen. */
+/*
+ * Index, trailer, end of input: all must agree with the chunks seen. The info
+ * given to container_read_head() gets its rest.
+ */
 enum hvqz_ret container_read_tail(struct container_reader *r,
 				  struct hvqz_err *err);
 void container_reader_free(struct container_reader *r);

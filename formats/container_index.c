@@ -28,7 +28,7 @@ static enum hvqz_ret load_index(struct source *src, uint64_t n_chunks,
 
 	TRY(container_read_exact(src, head, CONTAINER_INDEX_HEAD_LEN,
 				 "the index's head", err));
-	TRY(container_get_index_head(head, &ih, err));
+	TRY(container_get_index_head(head, "the index's head", &ih, err));
 	if (!ckd_mul64(&want, n_chunks, CONTAINER_INDEX_ENTRY_LEN) ||
 	    ih.raw_len != want)
 		return hvqz_fail(err, HVQZ_DAMAGED,
@@ -57,6 +57,7 @@ enum hvqz_ret container_read_tail(struct container_reader *r,
 				  struct hvqz_err *err)
 {
 	uint8_t head[CONTAINER_INDEX_HEAD_LEN], end[CONTAINER_TRAILER_LEN];
+	uint8_t rest[CONTAINER_INDEX_HEAD_LEN];
 	XXH128_canonical_t digest;
 	struct buf raw = {0};
 	struct trailer t;
@@ -73,6 +74,9 @@ enum hvqz_ret container_read_tail(struct container_reader *r,
 				"the index does not agree with the chunks");
 		goto out;
 	}
+	if (r->info->has_rest)
+		TRY_OUT(container_read_rest(r->src, &r->info->model, rest,
+					    err));
 	TRY_OUT(container_read_exact(r->src, end, sizeof(end), "the trailer",
 				     err));
 	TRY_OUT(container_get_trailer(end, r->src->off - r->base, &t, err));
@@ -82,6 +86,8 @@ enum hvqz_ret container_read_tail(struct container_reader *r,
 	TRY_OUT(trailer_says("the file's size", t.file_size,
 			     r->src->off - r->base, err));
 	XXH3_128bits_update(r->digest, head, sizeof(head));
+	if (r->info->has_rest)
+		XXH3_128bits_update(r->digest, rest, sizeof(rest));
 	XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(r->digest));
 	if (memcmp(&digest, &t.digest, sizeof(digest))) {
 		ret = hvqz_fail(err, HVQZ_DAMAGED,
@@ -103,7 +109,7 @@ static enum hvqz_ret find_index(struct container_reader *r, uint64_t size,
 				struct trailer *t, struct hvqz_err *err)
 {
 	uint8_t end[CONTAINER_TRAILER_LEN];
-	uint64_t tail = size - sizeof(end);
+	uint64_t tail = size - sizeof(end), room;
 
 	TRY(source_seek(r->src, r->base + tail, err));
 	TRY(container_read_exact(r->src, end, sizeof(end), "the trailer", err));
@@ -111,8 +117,12 @@ static enum hvqz_ret find_index(struct container_reader *r, uint64_t size,
 	TRY(trailer_says("the file's size", t->file_size, size, err));
 	TRY(trailer_says("the number of chunks", t->n_chunks, r->info->n_chunks,
 			 err));
-	if (t->index_off < r->first_chunk || t->index_off > tail ||
-	    t->index_len != tail - t->index_off)
+	/* A rest has at least its head. */
+	room = t->index_off < tail ? tail - t->index_off : 0;
+	if (t->index_off < r->first_chunk ||
+	    (r->info->has_rest ? room < CONTAINER_INDEX_HEAD_LEN ||
+				 t->index_len > room - CONTAINER_INDEX_HEAD_LEN
+			       : t->index_len != room))
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "the trailer puts an index of %" PRIu64
 				 " bytes at offset %" PRIu64
@@ -193,6 +203,28 @@ static enum hvqz_ret parse_index(const struct container_reader *r,
 	return HVQZ_OK;
 }
 
+/* The rest's head alone: does it fill what is left before the trailer? */
+static enum hvqz_ret check_rest(struct container_reader *r,
+				const struct trailer *t, uint64_t size,
+				struct hvqz_err *err)
+{
+	uint8_t head[CONTAINER_INDEX_HEAD_LEN];
+	uint64_t room = size - CONTAINER_TRAILER_LEN - t->index_off -
+			t->index_len;
+	struct index_head rh;
+
+	if (!r->info->has_rest)
+		return HVQZ_OK;
+	TRY(container_read_exact(r->src, head, sizeof(head), "the rest's head",
+				 err));
+	TRY(container_get_index_head(head, "the rest's head", &rh, err));
+	if (rh.stored_len != room - sizeof(head))
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "a rest of %" PRIu64 " bytes in a place of %"
+				 PRIu64, rh.stored_len, room - sizeof(head));
+	return HVQZ_OK;
+}
+
 static enum hvqz_ret read_index(struct container_reader *r, uint64_t size,
 				struct container_index *ix,
 				struct hvqz_err *err)
@@ -208,6 +240,7 @@ static enum hvqz_ret read_index(struct container_reader *r, uint64_t size,
 	TRY(source_seek(r->src, r->base + t.index_off, err));
 	TRY_OUT(load_index(r->src, t.n_chunks, head, &len, &raw, err));
 	TRY_OUT(trailer_says("the index's length", t.index_len, len, err));
+	TRY_OUT(check_rest(r, &t, size, err));
 	/* So many entries were just read: their number is no lie. */
 	ix->n_chunks = (size_t)t.n_chunks;
 	ix->chunks =

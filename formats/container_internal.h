@@ -20,8 +20,11 @@ enum { HASH_STATE = 576 };
 
 /* ---- records ---- */
 
+enum { PROLOGUE_REST = 1 };	/* in flags */
+
 struct prologue {
 	unsigned major, minor;
+	unsigned flags;
 	uint32_t max_raw;
 	uint64_t header_raw, header_stored, data_size, n_chunks;
 	uint64_t header_hash;
@@ -55,8 +58,9 @@ void container_put_index_entry(uint8_t *p, const struct chunk_head *h);
 /* Fills what an entry has; the rest of *h is 0. */
 void container_get_index_entry(const uint8_t *p, struct chunk_head *h);
 
+/* The heads of the index and of the rest; what: "the index's head". */
 void container_put_index_head(uint8_t *p, const struct index_head *ih);
-enum hvqz_ret container_get_index_head(const uint8_t *p,
+enum hvqz_ret container_get_index_head(const uint8_t *p, const char *what,
 				       struct index_head *ih,
 				       struct hvqz_err *err);
 
@@ -83,6 +87,17 @@ enum hvqz_ret container_load_frame(struct source *src, const char *what,
 				   uint64_t raw_len, uint64_t stored_len,
 				   uint64_t hash, struct buf *raw,
 				   struct hvqz_err *err);
+
+/* ---- the rest ---- */
+
+/*
+ * m's rest, head and frame, from and to where source and sink are. head
+ * receives its CONTAINER_INDEX_HEAD_LEN bytes.
+ */
+enum hvqz_ret container_write_rest(const struct model *m, struct sink *out,
+				   uint8_t *head, struct hvqz_err *err);
+enum hvqz_ret container_read_rest(struct source *src, struct model *m,
+				  uint8_t *head, struct hvqz_err *err);
 
 /* ---- the header's payload ---- */
 
@@ -123,7 +138,7 @@ enum hvqz_ret container_check_counts(const struct container_info *info,
 
 struct container_reader {
 	struct source *src;
-	const struct container_info *info;
+	struct container_info *info;
 	uint64_t base;		/* where the file starts in the source */
 	uint64_t first_chunk;	/* offset from base */
 	struct tiling at;

@@ -61,6 +61,7 @@ static enum hvqz_ret read_header(struct container_reader *r,
 				     err));
 	info->major = pro.major;
 	info->minor = pro.minor;
+	info->has_rest = pro.flags & PROLOGUE_REST;
 	info->max_raw = pro.max_raw;
 	info->n_chunks = pro.n_chunks;
 	info->header_hash = pro.header_hash;

@@ -104,6 +104,7 @@ void container_put_prologue(uint8_t *p, const struct prologue *pro)
 	memcpy(p, container_magic, CONTAINER_MAGIC_LEN);
 	p[8] = (uint8_t)pro->major;
 	p[9] = (uint8_t)pro->minor;
+	put_le16(p + 10, (uint16_t)pro->flags);
 	put_le32(p + 12, pro->max_raw);
 	put_le64(p + 16, pro->header_raw);
 	put_le64(p + 24, pro->header_stored);
@@ -125,6 +126,7 @@ enum hvqz_ret container_get_prologue(const uint8_t *p, struct prologue *pro,
 	*pro = (struct prologue){
 		.major = p[8],
 		.minor = p[9],
+		.flags = flags,
 		.max_raw = get_le32(p + 12),
 		.header_raw = get_le64(p + 16),
 		.header_stored = get_le64(p + 24),
@@ -137,7 +139,7 @@ enum hvqz_ret container_get_prologue(const uint8_t *p, struct prologue *pro,
 				 "format version %u.%u; this program reads "
 				 "version 1",
 				 pro->major, pro->minor);
-	if (flags)
+	if (flags & ~(unsigned)PROLOGUE_REST)
 		return hvqz_fail(err, HVQZ_UNSUPPORTED,
 				 "prologue flags 0x%04x are unknown to this "
 				 "version",
@@ -235,12 +237,13 @@ void container_put_index_head(uint8_t *p, const struct index_head *ih)
 	put_hash(p, 24);
 }
 
-enum hvqz_ret container_get_index_head(const uint8_t *p, struct index_head *ih,
+enum hvqz_ret container_get_index_head(const uint8_t *p, const char *what,
+				       struct index_head *ih,
 				       struct hvqz_err *err)
 {
 	if (!hash_ok(p, 24))
 		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "the index's head does not match its hash");
+				 "%s does not match its hash", what);
 	*ih = (struct index_head){
 		.raw_len = get_le64(p),
 		.stored_len = get_le64(p + 8),

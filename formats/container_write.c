@@ -32,6 +32,8 @@ static enum hvqz_ret write_header(struct container_writer *w,
 	TRY_OUT(container_pack_frame(raw.p, raw.len, &frame, err));
 	pro = (struct prologue){
 		.major = 1,
+		.minor = info->has_rest,
+		.flags = info->has_rest ? PROLOGUE_REST : 0,
 		.max_raw = info->max_raw,
 		.header_raw = raw.len,
 		.header_stored = frame.len,
@@ -110,6 +112,7 @@ enum hvqz_ret container_write_tail(struct container_writer *w,
 				   struct hvqz_err *err)
 {
 	uint8_t head[CONTAINER_INDEX_HEAD_LEN], end[CONTAINER_TRAILER_LEN];
+	uint8_t rest[CONTAINER_INDEX_HEAD_LEN];
 	uint64_t off = w->out->off - w->base;
 	struct index_head ih;
 	struct trailer t;
@@ -130,12 +133,17 @@ enum hvqz_ret container_write_tail(struct container_writer *w,
 		.index_off = off,
 		.index_len = sizeof(head) + frame.len,
 		.n_chunks = w->at.n,
-		.file_size = off + sizeof(head) + frame.len + sizeof(end),
 	};
-	XXH128_canonicalFromHash(&t.digest, XXH3_128bits_digest(w->digest));
-	container_put_trailer(end, &t);
 	TRY_OUT(sink_write(w->out, head, sizeof(head), err));
 	TRY_OUT(sink_write(w->out, frame.p, frame.len, err));
+	if (w->info->has_rest) {
+		TRY_OUT(container_write_rest(&w->info->model, w->out, rest,
+					     err));
+		XXH3_128bits_update(w->digest, rest, sizeof(rest));
+	}
+	t.file_size = w->out->off - w->base + sizeof(end);
+	XXH128_canonicalFromHash(&t.digest, XXH3_128bits_digest(w->digest));
+	container_put_trailer(end, &t);
 	ret = sink_write(w->out, end, sizeof(end), err);
 out:
 	buf_free(&frame);

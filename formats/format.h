@@ -22,9 +22,13 @@ struct reader_ops {
 	/* How many bits of the peeked bytes prove this format; 0: not it. */
 	unsigned (*bid)(const uint8_t *peek, size_t len);
 
+	/* Can there be bytes behind the last tensor: m->rest after tail()? */
+	bool has_rest;
+
 	/*
 	 * Read and check the header, fill *m (the caller frees it, also after
-	 * a failure). *state is the reader's own; released by free().
+	 * a failure; it stays where it is until free()). *state is the reader's
+	 * own; released by free().
 	 */
 	enum hvqz_ret (*head)(struct source *src, struct model *m,
 			      void **state, struct hvqz_err *err);
@@ -36,7 +40,10 @@ struct reader_ops {
 	enum hvqz_ret (*next)(void *state, uint8_t *to, size_t len,
 			      struct hvqz_err *err);
 
-	/* All data was taken: is the input at its end? */
+	/*
+	 * All data was taken: is the input at its end? What a format has
+	 * behind the last tensor goes to m->rest.
+	 */
 	enum hvqz_ret (*tail)(void *state, struct hvqz_err *err);
 
 	void (*free)(void *state);
@@ -50,7 +57,7 @@ struct writer_ops {
 	 * Prepare to write m: check that m->head (when m->format is this
 	 * writer's name and m->head is not NULL) describes exactly m's
 	 * tensors, or make a header from the table. Nothing is written yet.
-	 * m must outlive *state.
+	 * m must outlive *state; m->rest counts when tail() is called.
 	 */
 	enum hvqz_ret (*plan)(const struct model *m, void **state,
 			      struct hvqz_err *err);

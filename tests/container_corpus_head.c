@@ -41,7 +41,7 @@ static void text_7bit(struct image *im)
 CHANGE(major_0, im->prologue[8] = 0)
 CHANGE(major_2, im->prologue[8] = 2)
 CHANGE(minor_7, im->prologue[9] = 7)
-CHANGE(prologue_flags, im->prologue[10] = 1)
+CHANGE(prologue_flags, im->prologue[10] = 2)
 CHANGE(prologue_flags_high, im->prologue[11] = 0x80)
 CHANGE(max_raw_huge, put_le32(PROLOGUE(12), (1u << 28) + 1))
 CHANGE(max_raw_over_data, put_le32(PROLOGUE(12), 77))
@@ -220,7 +220,7 @@ const struct corpus_case container_cases_head[] = {
 	CASE("H1", AT_PROLOGUE, major_0, UNSUP, "version 0.0"),
 	CASE("H1", AT_PROLOGUE, major_2, UNSUP, "version 2.0"),
 	CASE("H1", AT_PROLOGUE, minor_7, HVQZ_OK, ""),
-	CASE("H1", AT_PROLOGUE, prologue_flags, UNSUP, "flags 0x0001"),
+	CASE("H1", AT_PROLOGUE, prologue_flags, UNSUP, "flags 0x0002"),
 	CASE("H1", AT_PROLOGUE, prologue_flags_high, UNSUP, "flags 0x8000"),
 
 	CASE("H4", AT_PROLOGUE, max_raw_huge, BAD, "the most is"),

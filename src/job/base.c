@@ -117,7 +117,7 @@ enum hvqz_ret base_map_make(struct base_map *map, const struct base_model *b,
 		map->off[i] = BASE_NONE;
 		if (!of || !alike(t, *of) || !t->size)
 			continue;
-		map->off[i] = b->model.head_len + (*of)->off;
+		map->off[i] = b->model.head_len + (*of)->off + (*of)->skew;
 		map->n_found++;
 	}
 	free(sorted);

@@ -129,7 +129,7 @@ static enum hvqz_ret look(struct source *src, uint64_t data, uint64_t most,
 					"stopped by a signal");
 			goto out;
 		}
-		TRY_OUT(hash_part(src, data + t->off,
+		TRY_OUT(hash_part(src, data + t->off + t->skew,
 				  t->size < most ? t->size : most, s, buf,
 				  &v[i].hash, err));
 	}
@@ -194,9 +194,9 @@ static enum hvqz_ret settle(struct copies *c, struct source *src,
 		c->shared[v[i].number] = true;
 		c->hash[v[i].number] = v[i].hash;
 		if (same)
-			TRY(compare(src, data + first->t->off,
-				    data + v[i].t->off, v[i].t->size, &same,
-				    err));
+			TRY(compare(src, data + first->t->off + first->t->skew,
+				    data + v[i].t->off + v[i].t->skew,
+				    v[i].t->size, &same, err));
 		if (!same) {
 			first = &v[i];
 			n_same = 0;

@@ -455,6 +455,7 @@ static enum hvqz_ret prepare(struct encode_job *j, struct source *src,
 
 	TRY(format_detect(src, &j->reader, err));
 	TRY(j->reader->head(src, m, &j->state, err));
+	info->has_rest = j->reader->has_rest;
 	if (j->opt->sens)
 		TRY(sidecar_match(j->opt->sens, m, &j->env->notes, err));
 	j->set = j->opt->set;

@@ -20,6 +20,7 @@ void model_free(struct model *m)
 		free(m->tensors[i].name);
 	free(m->tensors);
 	free(m->head);
+	free(m->rest);
 	*m = (struct model){0};
 }
 

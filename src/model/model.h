@@ -25,6 +25,12 @@ struct tensor {
 	uint64_t dim[TENSOR_MAX_RANK];
 	uint64_t n_elems;	/* product of the dims; 1 for a scalar */
 	uint64_t off;		/* first byte, from the start of the data */
+	/*
+	 * Bytes that are no tensor's (padding, say) between the data's start
+	 * and this tensor's, in the source: there it lies at off + skew behind
+	 * the head. The reader sets it; 0 elsewhere.
+	 */
+	uint64_t skew;
 	uint64_t size;		/* bytes; n_elems × dtype bits / 8 */
 };
 
@@ -36,6 +42,12 @@ struct model {
 	char format[16];	/* the reader's name: "safetensors" */
 	uint8_t *head;		/* the source's header, byte for byte, owned */
 	size_t head_len;
+	/*
+	 * What the source has behind the last tensor, byte for byte, owned;
+	 * known once all data has passed by.
+	 */
+	uint8_t *rest;
+	size_t rest_len;
 };
 
 void model_free(struct model *m);
