@@ -71,8 +71,8 @@ struct writer_ops {
 	void (*free)(void *state);
 };
 
-extern const struct reader_ops safetensors_reader;
-extern const struct writer_ops safetensors_writer;
+extern const struct reader_ops safetensors_reader, gguf_reader;
+extern const struct writer_ops safetensors_writer, gguf_writer;
 
 /*
  * The reader whose bid on the source's first bytes is highest. When none bids:

@@ -1,19 +1,15 @@
 /*
  * imatrix_gguf.c - llama.cpp's imatrix in a GGUF file.
  *
- * A GGUF file is a head (magic, version, two counts), typed key/value pairs,
- * a table of tensors, padding, and the tensors' data, each padded to the
- * alignment. An imatrix holds per weight NAME the tensors NAME.in_sum2 (sums
- * of squares over the calibration tokens) and NAME.counts (how many tokens),
- * all F32. Its law as we understand it is in formats/sidecar.md.
- *
- * Not here: GGUF models. This parser knows what an imatrix needs, checks all
- * of it, and refuses the rest by name.
+ * An imatrix holds per weight NAME the tensors NAME.in_sum2 (sums of squares
+ * over the calibration tokens) and NAME.counts (how many tokens), all F32. Its
+ * law as we understand it is in formats/sidecar.md; GGUF's own rules are
+ * gguf_head.c's.
  */
+#include "formats/gguf.h"
 #include "formats/imatrix.h"
-#include "formats/imatrix_gguf.h"
 
-#include "base/ckd.h"
+#include "base/bytes.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -21,14 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	MAX_DIMS = 4,
-	TYPE_F32 = 0,
-};
-
 enum kind { KIND_SUMS, KIND_COUNTS, KIND_OTHER };
 
-struct gguf_info {
+struct entry {
 	struct span base;	/* the name without the kind's suffix */
 	enum kind kind;
 	uint64_t row;		/* the first dimension */
@@ -36,10 +27,19 @@ struct gguf_info {
 	uint64_t off;		/* from the start of the data */
 };
 
+struct imatrix {
+	struct gguf g;
+	const uint8_t *data;
+	size_t data_len;
+	struct entry *entries;	/* [g.n_infos], owned */
+	uint64_t n_chunks, chunk_size;
+	struct buf texts;	/* the calibration texts' names */
+};
+
 static int by_base(const void *a, const void *b)
 {
-	const struct gguf_info *x = a, *y = b;
-	int c = imatrix_span_cmp(&x->base, &y->base);
+	const struct entry *x = a, *y = b;
+	int c = span_cmp(&x->base, &y->base);
 
 	return c ? c : (x->kind > y->kind) - (x->kind < y->kind);
 }
@@ -54,91 +54,104 @@ static bool strip(struct span *s, const char *suffix)
 	return true;
 }
 
-/* A table entry; *end is where the data so far ends, and moves on. */
-static enum hvqz_ret take_info(struct gguf *g, struct gguf_info *t,
-			       uint64_t *end, struct hvqz_err *err)
+/* ---- what the keys say ---- */
+
+/* The calibration texts' names, one after another. */
+static enum hvqz_ret take_texts(struct imatrix *im, struct hvqz_err *err)
 {
-	char name[160];
-	uint64_t size;
-	uint32_t rank, type;
+	const struct gguf_pair *p;
+	const uint8_t *at;
 
-	TRY(imatrix_take_string(g, "a tensor's name", &t->base, err));
-	if (!t->base.len || memchr(t->base.p, 0, t->base.len))
+	TRY(gguf_want(&im->g, "imatrix.datasets", GGUF_ARRAY, &p, err));
+	if (p && p->of != GGUF_STRING)
 		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "a tensor name that is empty or has a NUL "
-				 "byte in it");
-	snprintf(name, sizeof(name), "%.*s",
-		 t->base.len < sizeof(name) ? (int)t->base.len : 159,
-		 t->base.p);
-	t->kind = strip(&t->base, ".in_sum2") ? KIND_SUMS :
-		strip(&t->base, ".counts") ? KIND_COUNTS : KIND_OTHER;
-	if (!cur_u32(&g->c, &rank))
-		return imatrix_cut_short(g, "a tensor's rank", err);
-	if (rank < 1 || rank > MAX_DIMS)
-		return hvqz_fail_tensor(err, HVQZ_DAMAGED, name,
-					"%" PRIu32 " dimensions; GGUF has 1 "
-					"to %d", rank, (int)MAX_DIMS);
-	t->row = t->n_mats = 1;
-	for (uint32_t i = 0; i < rank; i++) {
-		uint64_t dim, *to = i ? &t->n_mats : &t->row;
+				 "imatrix.datasets is an array of type %"
+				 PRIu32 "; it must be %d", p->of,
+				 (int)GGUF_STRING);
+	at = p ? im->g.head.p + p->at : NULL;
+	for (uint64_t i = 0; p && i < p->n; i++) {
+		size_t len = (size_t)get_le64(at);
 
-		if (!cur_u64(&g->c, &dim))
-			return imatrix_cut_short(g, "a tensor's shape", err);
-		if (!dim || dim > INT64_MAX || !ckd_mul64(to, *to, dim))
-			return hvqz_fail_tensor(err, HVQZ_DAMAGED, name,
-						"dimension %" PRIu32 " is %"
-						PRIu64 ", which is zero, "
-						"negative or overflows",
-						i, dim);
+		if (memchr(at + 8, 0, len))
+			return hvqz_fail(err, HVQZ_DAMAGED,
+					 "imatrix.datasets: a name with a NUL "
+					 "byte in it");
+		if (im->texts.len)
+			buf_put(&im->texts, ", ", 2);
+		buf_put(&im->texts, at + 8, len);
+		at += 8 + len;
 	}
-	if (!cur_u32(&g->c, &type) || !cur_u64(&g->c, &t->off))
-		return imatrix_cut_short(g, "a tensor's type and offset",
-					 err);
-	if (type != TYPE_F32)
-		return hvqz_fail_tensor(err, HVQZ_UNSUPPORTED, name,
-					"type %" PRIu32 "; an imatrix holds "
-					"F32 (type 0)", type);
-	if (!ckd_mul64(&size, t->row, t->n_mats) ||
-	    !ckd_mul64(&size, size, 4) || size > INT64_MAX)
-		return hvqz_fail_tensor(err, HVQZ_DAMAGED, name,
-					"its size overflows 63 bits");
-	if (t->off != (*end + g->alignment - 1) / g->alignment * g->alignment)
-		return hvqz_fail_tensor(err, HVQZ_DAMAGED, name,
-					"its offset is %" PRIu64 "; the data "
-					"before it ends at %" PRIu64 " and "
-					"the alignment is %" PRIu64,
-					t->off, *end, g->alignment);
-	*end = t->off + size;
-	if (*end > INT64_MAX)
-		return hvqz_fail_tensor(err, HVQZ_DAMAGED, name,
-					"its end overflows 63 bits");
+	return buf_ok(&im->texts, err);
+}
+
+static enum hvqz_ret take_number(struct imatrix *im, const char *key,
+				 uint64_t *v, struct hvqz_err *err)
+{
+	const struct gguf_pair *p;
+
+	TRY(gguf_want(&im->g, key, GGUF_U32, &p, err));
+	*v = p ? get_le32(im->g.head.p + p->at) : 0;
 	return HVQZ_OK;
 }
 
-/* Table, padding, extent of the data; leaves the cursor at the data. */
-static enum hvqz_ret take_infos(struct gguf *g, struct hvqz_err *err)
+static enum hvqz_ret take_keys(struct imatrix *im, struct hvqz_err *err)
 {
-	uint64_t end = 0, padded;
-	size_t pad;
+	const struct gguf_pair *p;
+	struct span type = {0};
 
-	g->infos = malloc((size_t)g->n_infos * sizeof(*g->infos) + 1);
-	if (!g->infos)
-		return hvqz_nomem(err, g->n_infos * sizeof(*g->infos),
-				  "the GGUF tensor table");
-	for (uint64_t i = 0; i < g->n_infos; i++)
-		TRY(take_info(g, &g->infos[i], &end, err));
-	pad = (size_t)(-(uint64_t)(g->c.p - g->start) & (g->alignment - 1));
-	if (!cur_take(&g->c, pad))
-		return imatrix_cut_short(g, "the padding before the data",
-					 err);
-	padded = (end + g->alignment - 1) / g->alignment * g->alignment;
-	if (cur_left(&g->c) != end && cur_left(&g->c) != padded)
+	TRY(gguf_want(&im->g, "general.type", GGUF_STRING, &p, err));
+	if (p)
+		type = gguf_string(&im->g, p);
+	TRY(take_number(im, "imatrix.chunk_count", &im->n_chunks, err));
+	TRY(take_number(im, "imatrix.chunk_size", &im->chunk_size, err));
+	TRY(take_texts(im, err));
+	if (!p || !span_is(&type, "imatrix"))
+		return hvqz_fail(err, HVQZ_UNSUPPORTED,
+				 "a GGUF file, but not an imatrix: its "
+				 "general.type says otherwise");
+	if (!im->g.n_infos)
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "an imatrix without tensors");
+	return HVQZ_OK;
+}
+
+/* ---- the tensors ---- */
+
+static enum hvqz_ret take_entries(struct imatrix *im, struct hvqz_err *err)
+{
+	const struct gguf *g = &im->g;
+
+	im->entries = malloc(g->n_infos * sizeof(*im->entries) + 1);
+	if (!im->entries)
+		return hvqz_nomem(err, g->n_infos * sizeof(*im->entries),
+				  "the imatrix's entries");
+	for (size_t i = 0; i < g->n_infos; i++) {
+		const struct gguf_info *t = &g->infos[i];
+		struct entry *e = &im->entries[i];
+		char name[160];
+
+		*e = (struct entry){.base = gguf_name(g, t), .row = t->ne[0],
+				    .off = t->off};
+		snprintf(name, sizeof(name), "%.*s",
+			 e->base.len < sizeof(name) ? (int)e->base.len : 159,
+			 (const char *)e->base.p);
+		if (t->type != GGUF_TYPE_F32)
+			return hvqz_fail_tensor(err, HVQZ_UNSUPPORTED, name,
+						"type %" PRIu32 "; an imatrix "
+						"holds F32 (type 0)",
+						t->type);
+		e->n_mats = t->size / 4 / t->ne[0];
+		e->kind = strip(&e->base, ".in_sum2") ? KIND_SUMS :
+			strip(&e->base, ".counts") ? KIND_COUNTS : KIND_OTHER;
+	}
+	if (im->data_len != g->data_size &&
+	    im->data_len != g->data_size + g->pad)
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "%s: the tensors need %" PRIu64 " bytes, the "
 				 "file has %zu",
-				 cur_left(&g->c) < end ? "truncated" :
-				 "bytes after the data", end,
-				 cur_left(&g->c));
+				 im->data_len < g->data_size ? "truncated" :
+				 "bytes after the data", g->data_size,
+				 im->data_len);
 	return HVQZ_OK;
 }
 
@@ -159,13 +172,14 @@ static enum hvqz_ret check_counts(const char *name, const uint8_t *p,
 }
 
 /* A pair of sums and counts, side by side in the sorted table. */
-static enum hvqz_ret add_pair(struct gguf *g, const struct gguf_info *sums,
-			      const struct gguf_info *counts,
+static enum hvqz_ret add_pair(const struct imatrix *im,
+			      const struct entry *sums,
+			      const struct entry *counts,
 			      struct sens_table *t,
 			      struct imatrix_skips *skips,
 			      struct hvqz_err *err)
 {
-	const uint8_t *p = g->c.p + sums->off, *q = g->c.p + counts->off;
+	const uint8_t *p = im->data + sums->off, *q = im->data + counts->off;
 	uint64_t n_counts = counts->row * counts->n_mats;
 	enum hvqz_ret ret;
 	char *name;
@@ -191,16 +205,17 @@ out:
 	return ret;
 }
 
-static enum hvqz_ret add_all(struct gguf *g, struct sens_table *t,
+static enum hvqz_ret add_all(struct imatrix *im, struct sens_table *t,
 			     const struct hvqz_notes *notes,
 			     struct hvqz_err *err)
 {
-	struct gguf_info *v = g->infos;
+	struct entry *v = im->entries;
+	size_t n = im->g.n_infos;
 	struct imatrix_skips skips = {0};
 	uint64_t n_others = 0;
 
-	qsort(v, (size_t)g->n_infos, sizeof(*v), by_base);
-	for (uint64_t i = 1; i < g->n_infos; i++)
+	qsort(v, n, sizeof(*v), by_base);
+	for (size_t i = 1; i < n; i++)
 		if (!by_base(&v[i - 1], &v[i]))
 			return hvqz_fail(err, HVQZ_DAMAGED,
 					 "duplicate tensor %.*s%s",
@@ -210,11 +225,11 @@ static enum hvqz_ret add_all(struct gguf *g, struct sens_table *t,
 					 v[i].kind == KIND_SUMS ? ".in_sum2" :
 					 v[i].kind == KIND_COUNTS ? ".counts" :
 					 "");
-	for (uint64_t i = 0; i < g->n_infos; i++) {
-		bool pair = i + 1 < g->n_infos &&
+	for (size_t i = 0; i < n; i++) {
+		bool pair = i + 1 < n &&
 			v[i].kind == KIND_SUMS &&
 			v[i + 1].kind == KIND_COUNTS &&
-			!imatrix_span_cmp(&v[i].base, &v[i + 1].base);
+			!span_cmp(&v[i].base, &v[i + 1].base);
 
 		if (v[i].kind == KIND_OTHER) {
 			n_others++;
@@ -229,7 +244,7 @@ static enum hvqz_ret add_all(struct gguf *g, struct sens_table *t,
 					 v[i].kind == KIND_SUMS ?
 					 ".in_sum2 without .counts" :
 					 ".counts without .in_sum2");
-		TRY(add_pair(g, &v[i], &v[i + 1], t, &skips, err));
+		TRY(add_pair(im, &v[i], &v[i + 1], t, &skips, err));
 		i++;
 	}
 	imatrix_warn_skips(&skips, notes);
@@ -244,26 +259,30 @@ enum hvqz_ret imatrix_gguf_read(const uint8_t *p, size_t len,
 				const struct hvqz_notes *notes,
 				struct hvqz_err *err)
 {
-	struct gguf g = {
-		.c = {p, p + len},
-		.start = p,
-	};
+	struct imatrix im = {0};
+	struct source_memory memory;
+	struct source src;
 	enum hvqz_ret ret;
 
 	snprintf(t->kind, sizeof(t->kind), "imatrix.gguf");
-	TRY_OUT(imatrix_gguf_head(&g, err));
-	TRY_OUT(take_infos(&g, err));
-	TRY_OUT(add_all(&g, t, notes, err));
-	t->n_tokens = g.n_chunks * g.chunk_size;
-	if (g.texts.len) {
-		buf_u8(&g.texts, 0);
-		TRY_OUT(buf_ok(&g.texts, err));
-		t->calibration = (char *)g.texts.p;
-		g.texts = (struct buf){0};
+	source_init_memory(&src, &memory, p, len);
+	TRY_OUT(gguf_read_head(&src, &im.g, err));
+	im.data = p + im.g.head.len;
+	im.data_len = len - im.g.head.len;
+	TRY_OUT(take_keys(&im, err));
+	TRY_OUT(take_entries(&im, err));
+	TRY_OUT(add_all(&im, t, notes, err));
+	t->n_tokens = im.n_chunks * im.chunk_size;
+	if (im.texts.len) {
+		buf_u8(&im.texts, 0);
+		TRY_OUT(buf_ok(&im.texts, err));
+		t->calibration = (char *)im.texts.p;
+		im.texts = (struct buf){0};
 	}
 out:
-	free(g.keys);
-	free(g.infos);
-	buf_free(&g.texts);
+	source_free(&src);
+	gguf_free(&im.g);
+	free(im.entries);
+	buf_free(&im.texts);
 	return ret;
 }

@@ -18,10 +18,12 @@ enum { PEEK = 4096 };
 
 static const struct reader_ops *const readers[] = {
 	&safetensors_reader,
+	&gguf_reader,
 };
 
 static const struct writer_ops *const writers[] = {
 	&safetensors_writer,
+	&gguf_writer,
 };
 
 enum {
@@ -39,9 +41,8 @@ static const struct {
 	{"version https://git-lfs", 23, 0,
 	 "a git-LFS pointer, not the model it stands for (fetch it with "
 	 "\"git lfs pull\")"},
-	{"GGUF", 4, 0, "a GGUF file; GGUF is not read yet"},
-	{"FUGG", 4, 0, "a GGUF file in the other byte order; GGUF is not read "
-		       "yet"},
+	{"FUGG", 4, 0, "a GGUF file in the other byte order, which is not "
+		       "read"},
 	{"lmgg", 4, 0, "an old GGML file, which is not read"},
 	{"tjgg", 4, 0, "an old GGML file (ggjt), which is not read"},
 	{"\x93NUMPY", 6, 0, "a NumPy array (.npy), which is not read yet"},
@@ -189,7 +190,7 @@ enum hvqz_ret format_detect(struct source *src, const struct reader_ops **r,
 				 "%zu bytes, too short for a model of any kind",
 				 len);
 	return hvqz_fail(err, HVQZ_UNSUPPORTED,
-			 "not a model file of a kind we know (safetensors)");
+			 "not a model file of a kind we know (safetensors, GGUF)");
 }
 
 const struct writer_ops *format_writer(const char *name)

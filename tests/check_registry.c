@@ -28,7 +28,7 @@ static const struct {
 	{BYTES("<!DOCTYPE html>\n<html></html>"), "HTML"},
 	{BYTES("\xef\xbb\xbf \n<HTML>"), "HTML"},
 	{BYTES("<?xml version=\"1.0\"?><Error><Code>NoSuchKey"), "XML"},
-	{BYTES("GGUF\3\0\0\0\0\0\0\0"), "GGUF is not read yet"},
+	{BYTES("FUGG\0\0\0\3\0\0\0\0"), "other byte order"},
 	{BYTES("PK\3\4\24\0\0\0\0\0\0\0\0\0archive/data.pkl"), "PyTorch"},
 	{BYTES("PK\3\4\24\0\0\0\0\0\0\0\0\0weight.npy"), "npz"},
 	{BYTES("PK\3\4\24\0\0\0\0\0\0\0\0\0readme"), "zip"},

@@ -1,6 +1,7 @@
 /*
  * safetensors_trip.h - for tests: a source that is a pipe and may fail, and a
- * safetensors file taken through the reader or the writer in one call.
+ * safetensors file (or one of another format, TRIP_FORMAT) taken through the
+ * reader or the writer in one call.
  */
 #ifndef TESTS_SAFETENSORS_TRIP_H
 #define TESTS_SAFETENSORS_TRIP_H
@@ -10,6 +11,12 @@
 
 #include <check.h>
 #include <string.h>
+
+#ifndef TRIP_FORMAT
+#define TRIP_FORMAT safetensors
+#endif
+#define TRIP_JOIN2(a, b) a##b
+#define TRIP_JOIN(a, b) TRIP_JOIN2(a, b)
 
 /* ---- sources that behave like pipes ---- */
 
@@ -48,7 +55,7 @@ enum { PIECE = 1000 };
 static inline enum hvqz_ret read_all(struct source *src, struct model *m,
 				     struct buf *data, struct hvqz_err *err)
 {
-	const struct reader_ops *r = &safetensors_reader;
+	const struct reader_ops *r = &TRIP_JOIN(TRIP_FORMAT, _reader);
 	uint8_t piece[PIECE];
 	void *state = NULL;
 	enum hvqz_ret ret = r->head(src, m, &state, err);
@@ -73,7 +80,7 @@ static inline enum hvqz_ret write_all(const struct model *m,
 				      const struct buf *data,
 				      struct buf *file, struct hvqz_err *err)
 {
-	const struct writer_ops *w = &safetensors_writer;
+	const struct writer_ops *w = &TRIP_JOIN(TRIP_FORMAT, _writer);
 	struct sink out;
 	void *state = NULL;
 	size_t half = data->len / 2;
@@ -113,7 +120,7 @@ static inline enum hvqz_ret there_and_back(const uint8_t *file, size_t len,
 	ret = read_all(&src, &m, &data, err);
 	ck_assert_int_eq(ret, err->ret);
 	if (ret == HVQZ_OK) {
-		ck_assert_str_eq(m.format, "safetensors");
+		ck_assert_str_eq(m.format, TRIP_JOIN(TRIP_FORMAT, _reader).name);
 		ck_assert_int_eq(write_all(&m, &data, &back, err), HVQZ_OK);
 		ck_assert_uint_eq(back.len, len);
 		ck_assert_mem_eq(back.p, file, len);

@@ -101,6 +101,14 @@ static enum hvqz_ret plan_output(struct decode_job *j, struct hvqz_err *err)
 					  &j->made.head, &j->made.head_len,
 					  err));
 		strcpy(j->made.format, "safetensors");
+	} else if (!j->opt->writer && m->head) {
+		/* Another format's writer can tell what changes in its own. */
+		j->made.head = malloc(m->head_len);
+		if (!j->made.head)
+			return hvqz_nomem(err, m->head_len, "the header");
+		memcpy(j->made.head, m->head, m->head_len);
+		j->made.head_len = m->head_len;
+		memcpy(j->made.format, m->format, sizeof(m->format));
 	}
 	return j->writer->plan(&j->made, &j->state, err);
 }
