@@ -11,6 +11,7 @@
 #ifndef FORMATS_FORMAT_H
 #define FORMATS_FORMAT_H
 
+#include "base/buf.h"
 #include "model/model.h"
 #include "stream/sink.h"
 #include "stream/source.h"
@@ -71,6 +72,25 @@ struct writer_ops {
 	void (*free)(void *state);
 };
 
+/*
+ * What a converter from one format to another may need besides the model. Its
+ * plan() finds it in *state, or NULL, and leaves there its own.
+ */
+struct format_wish {
+	/*
+	 * The file of that name that lies beside the model ("config.json"), at
+	 * most max bytes, appended to *b. The error names it. NULL: there are
+	 * none.
+	 */
+	enum hvqz_ret (*get)(void *ctx, const char *name, size_t max,
+			     struct buf *b, struct hvqz_err *err);
+	void *ctx;
+	const char *name;	/* the model's, for people; or NULL */
+	enum dtype dtype;	/* of matrices; 0: as they are */
+};
+
+extern const struct writer_ops gguf_from_hf, hf_from_gguf;
+
 extern const struct reader_ops safetensors_reader, gguf_reader;
 extern const struct writer_ops safetensors_writer, gguf_writer;
 
@@ -84,5 +104,13 @@ enum hvqz_ret format_detect(struct source *src, const struct reader_ops **r,
 
 /* By name ("safetensors"), or NULL. */
 const struct writer_ops *format_writer(const char *name);
+/* The n-th there is, or NULL behind the last. */
+const struct writer_ops *format_writer_at(unsigned n);
+
+/*
+ * The converter of models that came from one format to another, or NULL: the
+ * writer of the other takes them as they are, or refuses.
+ */
+const struct writer_ops *format_converter(const char *from, const char *to);
 
 #endif

@@ -6,7 +6,8 @@
  * the answer to a wrong file is its name and not "damaged". Both sides count
  * in bits proven, the higher one has it. Nothing is consumed here.
  *
- * Adding a format: a line in readers[], a line in writers[].
+ * Adding a format: a line in readers[], a line in writers[]; where models change
+ * on the way to another one, a line in format_converter().
  */
 #include "formats/container.h"
 #include "formats/format.h"
@@ -198,5 +199,19 @@ const struct writer_ops *format_writer(const char *name)
 	for (unsigned i = 0; i < N_WRITERS; i++)
 		if (!strcmp(writers[i]->name, name))
 			return writers[i];
+	return NULL;
+}
+
+const struct writer_ops *format_writer_at(unsigned n)
+{
+	return n < N_WRITERS ? writers[n] : NULL;
+}
+
+const struct writer_ops *format_converter(const char *from, const char *to)
+{
+	if (!strcmp(from, "safetensors") && !strcmp(to, "gguf"))
+		return &gguf_from_hf;
+	if (!strcmp(from, "gguf") && !strcmp(to, "safetensors"))
+		return &hf_from_gguf;
 	return NULL;
 }

@@ -4,6 +4,7 @@
 #ifndef FORMATS_SIDECAR_H
 #define FORMATS_SIDECAR_H
 
+#include "formats/gguf_names.h"
 #include "model/model.h"
 #include "sense/sens.h"
 #include "stream/source.h"
@@ -26,12 +27,5 @@ enum hvqz_ret sidecar_read(struct source *src, struct sens_table *t,
 enum hvqz_ret sidecar_match(struct sens_table *t, const struct model *m,
 			    const struct hvqz_notes *notes,
 			    struct hvqz_err *err);
-
-/*
- * Map a llama.cpp tensor name to the Hugging Face one
- * ("blk.0.attn_q.weight" -> "model.layers.0.self_attn.q_proj.weight") into
- * buf. False when the name is not of that family; buf is then a copy of it.
- */
-bool name_from_gguf(const char *gguf, char *buf, size_t len);
 
 #endif

@@ -26,7 +26,8 @@ enum {
 	IN_T = 1 << MODE_TEST,
 	IN_L = 1 << MODE_LIST,
 	IN_X = 1 << MODE_EXTRACT,
-	IN_ALL = IN_Z | IN_D | IN_T | IN_L | IN_X,
+	IN_C = 1 << MODE_CONVERT,
+	IN_ALL = IN_Z | IN_D | IN_T | IN_L | IN_X | IN_C,
 };
 
 static const struct option_row table[] = {
@@ -37,9 +38,9 @@ static const struct option_row table[] = {
 	{"extract", required_argument, 'x', IN_ALL, take_mode},
 	{"json", no_argument, OPT_JSON, IN_L, take_mode},
 	{"rows", required_argument, OPT_ROWS, IN_X, take_mode},
-	{"dtype", required_argument, OPT_DTYPE, IN_D | IN_T | IN_X,
+	{"dtype", required_argument, OPT_DTYPE, IN_D | IN_T | IN_X | IN_C,
 	 take_mode},
-	{"to", required_argument, OPT_TO, IN_D | IN_T | IN_X, take_mode},
+	{"to", required_argument, OPT_TO, IN_ALL & ~IN_L, take_mode},
 	{"keep-going", no_argument, OPT_KEEP_GOING, IN_D | IN_T | IN_X,
 	 take_mode},
 	{"dry-run", no_argument, 'n', IN_Z, take_mode},
@@ -59,18 +60,19 @@ static const struct option_row table[] = {
 	{"condition", required_argument, OPT_CONDITION, IN_Z, take_coding},
 	{"alpha", required_argument, OPT_ALPHA, IN_Z, take_coding},
 	{"sidecar", required_argument, OPT_SIDECAR, IN_Z, take_coding},
-	{"base", required_argument, OPT_BASE, IN_Z | IN_D | IN_T | IN_X,
-	 take_coding},
+	{"base", required_argument, OPT_BASE,
+	 IN_Z | IN_D | IN_T | IN_X | IN_C, take_coding},
 	{"tensor", required_argument, OPT_TENSOR, IN_Z, take_coding},
 	{"chunk", required_argument, OPT_CHUNK, IN_Z, take_coding},
 	{"verify", no_argument, OPT_VERIFY, IN_Z, take_coding},
 	{"no-verify", no_argument, OPT_NO_VERIFY, IN_Z, take_coding},
 
-	{"output", required_argument, 'o', IN_Z | IN_D | IN_X, take_files},
+	{"output", required_argument, 'o', IN_Z | IN_D | IN_X | IN_C,
+	 take_files},
 	{"stdout", no_argument, 'c', IN_ALL, take_files},
 	{"suffix", required_argument, 'S', IN_ALL, take_files},
 	{"keep", no_argument, 'k', IN_ALL, take_files},
-	{"rm", no_argument, OPT_RM, IN_Z | IN_D, take_files},
+	{"rm", no_argument, OPT_RM, IN_Z | IN_D | IN_C, take_files},
 	{"force", no_argument, 'f', IN_ALL, take_files},
 	{"no-sync", no_argument, OPT_NO_SYNC, IN_ALL, take_files},
 
@@ -252,8 +254,7 @@ static bool check_body(const struct parse *p, const bool *seen)
 static bool check(const struct parse *p, const bool *seen)
 {
 	const struct args *a = p->args;
-	bool writes = a->mode == MODE_ENCODE || a->mode == MODE_DECODE ||
-		      a->mode == MODE_EXTRACT;
+	bool writes = a->mode != MODE_TEST && a->mode != MODE_LIST;
 	bool one_output = a->output || a->to_stdout ||
 			  a->mode == MODE_EXTRACT;
 
@@ -275,6 +276,29 @@ static bool check(const struct parse *p, const bool *seen)
 			      "holds one model", a->n_files);
 	return check_stdin(a) && check_lossless(a, seen) &&
 	       check_body(p, seen);
+}
+
+/*
+ * --to another format than .hvqz means to convert, where no mode was said;
+ * --to hvqz is what encoding does.
+ */
+static bool settle_to(struct args *a, const bool *seen)
+{
+	if (!a->decode.to)
+		return true;
+	if (a->mode == MODE_ENCODE && !a->to_hvqz) {
+		if (is_seen(seen, 'z'))
+			return REFUSE("-z makes a .hvqz, and --to %s something "
+				      "else", a->decode.to);
+		a->mode = MODE_CONVERT;
+		a->mode_option = "--to";
+	}
+	if (a->mode != MODE_ENCODE && a->to_hvqz)
+		return REFUSE("--to hvqz has no meaning with %s",
+			      a->mode_option);
+	if (a->mode == MODE_EXTRACT && strcmp(a->decode.to, "safetensors"))
+		return REFUSE("-x writes safetensors only");
+	return true;
 }
 
 /* unhvqz is hvqz -d, hvqzcat is hvqz -dc. */
@@ -321,6 +345,8 @@ enum args_result args_parse(struct args *args, int argc, char **argv)
 		args->output = NULL;
 		args->to_stdout = true;
 	}
+	if (!settle_to(args, seen))
+		return ARGS_BAD;
 	settle_codec(&p, choose_body(&p, seen, &by), &args->encode.set);
 	return check(&p, seen) ? ARGS_RUN : ARGS_BAD;
 }

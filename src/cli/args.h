@@ -20,6 +20,7 @@ enum mode {
 	MODE_TEST,
 	MODE_LIST,
 	MODE_EXTRACT,
+	MODE_CONVERT,		/* --to, and none of the others */
 };
 
 struct args {
@@ -36,9 +37,10 @@ struct args {
 
 	bool json;
 	bool keep_going;		/* --keep-going */
+	bool to_hvqz;			/* --to hvqz */
 
 	struct encode_options encode;	/* rules owned; sens is not set */
-	struct decode_options decode;
+	struct decode_options decode;	/* wish is not set */
 	struct extract_options extract;	/* globs owned */
 	const char **sidecars;		/* owned */
 	size_t n_sidecars;

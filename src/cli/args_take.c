@@ -13,6 +13,7 @@
 #include "cli/number.h"
 #include "cli/suffix.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool take_rows(struct extract_options *x, const char *text)
@@ -47,6 +48,24 @@ static bool take_dtype(struct args *a, const char *text)
 			      text);
 	a->decode.dtype = a->extract.dtype = d;
 	return true;
+}
+
+static bool take_to(struct args *a, const char *text)
+{
+	char names[120] = "";
+	const struct writer_ops *w;
+
+	a->decode.to = text;
+	a->to_hvqz = strcmp(text, "hvqz") == 0;
+	if (a->to_hvqz || format_writer(text))
+		return true;
+	for (unsigned i = 0; (w = format_writer_at(i)); i++) {
+		size_t n = strlen(names);
+
+		snprintf(names + n, sizeof(names) - n, "%s, ", w->name);
+	}
+	return REFUSE("--to: '%s' is no format that can be written; there is: "
+		      "%shvqz", text, names);
 }
 
 static bool set_mode(struct args *a, enum mode mode, const char *option)
@@ -85,10 +104,7 @@ bool take_mode(void *ctx, int code, const char *arg)
 	case OPT_DTYPE:
 		return take_dtype(a, arg);
 	default:		/* OPT_TO */
-		a->decode.to = arg;
-		return format_writer(arg) ||
-		       REFUSE("--to: '%s' is no format that can be written; "
-			      "there is: safetensors", arg);
+		return take_to(a, arg);
 	}
 }
 

@@ -13,6 +13,7 @@
 #include "cli/convert.h"
 
 #include "cli/base_file.h"
+#include "cli/beside.h"
 #include "cli/hardware.h"
 #include "cli/in_file.h"
 #include "cli/message.h"
@@ -33,6 +34,7 @@ struct task {
 	struct sens_table *sens;
 	const struct base_file *base;
 	struct in_file in;
+	bool packed;		/* it is a .hvqz */
 	struct out_file out;
 	struct job_env env;
 	struct job_report rep;
@@ -47,9 +49,21 @@ struct task {
 /* A reader's bid of so many bits is no accident. */
 enum { SURE = 32 };
 
-/* Encoding looks for itself; the rest want a .hvqz and say what else it is. */
-static bool content_suits(struct in_file *in)
+/* A few bytes of a .hvqz are a truncated one; the job says so. */
+static bool is_packed(const uint8_t *p, size_t len)
 {
+	return container_bid(p, len) ||
+	       (len && len < CONTAINER_MAGIC_LEN &&
+		memcmp(p, container_magic, len) == 0);
+}
+
+/*
+ * Encoding looks for itself; converting takes what it gets; the rest want a
+ * .hvqz and say what else it is.
+ */
+static bool content_suits(struct task *t)
+{
+	struct in_file *in = &t->in;
 	const struct reader_ops *r;
 	struct hvqz_err err = {0};
 	const uint8_t *p;
@@ -59,10 +73,8 @@ static bool content_suits(struct in_file *in)
 		message_err(in->name, &err);
 		return false;
 	}
-	/* A few bytes of a .hvqz are a truncated one; the job says so. */
-	if (container_bid(p, len) ||
-	    (len && len < CONTAINER_MAGIC_LEN &&
-	     memcmp(p, container_magic, len) == 0))
+	t->packed = is_packed(p, len);
+	if (t->packed || t->args->mode == MODE_CONVERT)
 		return true;
 	if (format_detect(&in->src, &r, &err) != HVQZ_OK) {
 		r = NULL;
@@ -85,6 +97,28 @@ static bool content_suits(struct in_file *in)
 
 enum where { SKIP, TO_STDOUT, TO_FILE };
 
+/* With the suffix of the format asked for, in place of any there is. */
+static char *name_converted(const struct task *t)
+{
+	const struct args *a = t->args;
+	const struct writer_ops *w;
+	char *name = suffix_strip(t->in.path, a->suffix), *shorter = NULL;
+
+	if (!name && !t->packed)
+		name = strdup(t->in.path);
+	if (!name)
+		return NULL;
+	for (unsigned i = 0; !shorter && (w = format_writer_at(i)); i++)
+		shorter = suffix_strip(name, w->suffix);
+	if (shorter) {
+		free(name);
+		name = shorter;
+	}
+	shorter = suffix_add(name, format_writer(a->decode.to)->suffix);
+	free(name);
+	return shorter;
+}
+
 /* Where the output goes; *name is allocated for TO_FILE. */
 static enum where name_output(const struct task *t, char **name)
 {
@@ -102,6 +136,8 @@ static enum where name_output(const struct task *t, char **name)
 		return SKIP;
 	} else if (a->mode == MODE_ENCODE)
 		*name = suffix_add(in->path, a->suffix);
+	else if (a->decode.to)
+		*name = name_converted(t);
 	else
 		*name = suffix_strip(in->path, a->suffix);
 	if (*name)
@@ -139,6 +175,8 @@ static enum hvqz_ret run(struct task *t, struct sink *out,
 	struct extract_options ext = t->args->extract;
 	struct source *src = &t->in.src;
 	bool go_on = t->args->keep_going || t->args->mode == MODE_TEST;
+	struct format_wish wish;
+	struct beside beside;
 
 	if (t->args->mode == MODE_ENCODE)
 		return encode(t, out, err);
@@ -146,6 +184,13 @@ static enum hvqz_ret run(struct task *t, struct sink *out,
 	dec.bad_ctx = ext.bad_ctx = (void *)t->in.name;
 	if (t->args->mode == MODE_EXTRACT)
 		return job_extract(&t->env, &ext, src, out, &t->rep, err);
+	beside_wish(&beside, t->in.path, dec.dtype, &wish);
+	if (t->args->mode == MODE_CONVERT && !t->packed) {
+		struct convert_options con = {.to = dec.to, .wish = &wish};
+
+		return job_convert(&t->env, &con, src, out, &t->rep, err);
+	}
+	dec.wish = &wish;
 	return job_decode(&t->env, &dec, src, out, &t->rep, err);
 }
 
@@ -225,7 +270,7 @@ void convert_file(const struct args *args, struct sens_table *sens,
 	};
 	scratch_file_open(&t.scratch);
 	t.scratch_ops = scratch_file_ops(&t.scratch);
-	if (args->mode != MODE_ENCODE && !content_suits(&t.in)) {
+	if (args->mode != MODE_ENCODE && !content_suits(&t)) {
 		/* told */
 	} else if (args->mode == MODE_TEST) {
 		work(&t, NULL);

@@ -83,8 +83,14 @@ static enum hvqz_ret plan_output(struct decode_job *j, struct hvqz_err *err)
 	const char *to = j->opt->to ? j->opt->to : m->format;
 	bool same = j->opt->writer || !strcmp(to, m->format);
 
-	j->writer = j->opt->writer ? j->opt->writer : format_writer(to);
+	j->writer = j->opt->writer;
 	j->state = j->opt->writer_state;
+	if (!j->writer) {
+		j->writer = format_converter(m->format, to);
+		j->state = j->writer ? (void *)j->opt->wish : NULL;
+	}
+	if (!j->writer)
+		j->writer = format_writer(to);
 	if (!j->writer)
 		return hvqz_fail(err, HVQZ_UNSUPPORTED,
 				 "there is no writer for the format '%s'", to);

@@ -1,5 +1,5 @@
 /*
- * job.h - one whole conversion: encode, decode, test, extract, list.
+ * job.h - one whole conversion: encode, decode, test, convert, extract, list.
  *
  * A job ties a source, a format, the pipeline, the codecs and a sink together.
  * It knows no options, no file names, no terminal: the program (src/cli) gives
@@ -110,6 +110,8 @@ struct decode_options {
 	const struct base_model *base;	/* what it was coded against */
 	enum dtype dtype;	/* of restored lossy tensors; 0: the source's */
 	const char *to;		/* format name; NULL: the source's */
+	/* For the converter to that format, or NULL. */
+	const struct format_wish *wish;
 	/*
 	 * Whom to hand the tensors' bytes to, instead of a format's writer:
 	 * `to` does not count then, and out may be NULL. Its plan() finds
@@ -131,6 +133,17 @@ enum hvqz_ret job_decode(const struct job_env *env,
 			 const struct decode_options *opt, struct source *src,
 			 struct sink *out, struct job_report *rep,
 			 struct hvqz_err *err);
+
+struct convert_options {
+	const char *to;			/* format name */
+	const struct format_wish *wish;	/* for the converter, or NULL */
+};
+
+/* A model file of one format into one of another, or the same. */
+enum hvqz_ret job_convert(const struct job_env *env,
+			  const struct convert_options *opt,
+			  struct source *src, struct sink *out,
+			  struct job_report *rep, struct hvqz_err *err);
 
 struct extract_options {
 	const char **globs;	/* a tensor is taken when any matches */
