@@ -87,6 +87,9 @@ struct format_wish {
 	void *ctx;
 	const char *name;	/* the model's, for people; or NULL */
 	enum dtype dtype;	/* of matrices; 0: as they are */
+	/* Whom to hand the new model to, instead of the format's writer. */
+	const struct writer_ops *writer;
+	void *writer_state;	/* what its plan() finds in *state */
 };
 
 extern const struct writer_ops gguf_from_hf, hf_from_gguf;

@@ -227,7 +227,7 @@ static enum hvqz_ret make(struct remap *r, const struct format_wish *wish,
 	TRY_OUT(keep_all(r, &c, wish->dtype, err));
 	TRY_OUT(put_keys(&keys, r, &c, wish, err));
 	TRY_OUT(gguf_make_head(&keys, &r->to, err));
-	ret = remap_start(r, &gguf_writer, err);
+	ret = remap_start(r, &gguf_writer, wish, err);
 out:
 	buf_free(&keys.b);
 	return ret;

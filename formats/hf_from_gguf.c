@@ -150,12 +150,13 @@ static enum hvqz_ret make_head(struct model *m, struct hvqz_err *err)
 	return HVQZ_OK;
 }
 
-static enum hvqz_ret make(struct remap *r, enum dtype wanted,
+static enum hvqz_ret make(struct remap *r, const struct format_wish *wish,
 			  struct hvqz_err *err)
 {
 	const struct model *m = r->from;
 	struct gguf g = {0};
 	struct source_keys k;
+	enum dtype wanted = wish ? wish->dtype : 0;
 	enum hvqz_ret ret;
 
 	TRY_OUT(gguf_parse_head(m->head, m->head_len, &g, err));
@@ -169,7 +170,7 @@ static enum hvqz_ret make(struct remap *r, enum dtype wanted,
 	for (size_t i = 0; i < m->n_tensors; i++)
 		TRY_OUT(keep_tensor(r, i, &g, &k, wanted, err));
 	TRY_OUT(make_head(&r->to, err));
-	ret = remap_start(r, &safetensors_writer, err);
+	ret = remap_start(r, &safetensors_writer, wish, err);
 out:
 	gguf_free(&g);
 	return ret;
@@ -189,7 +190,7 @@ static enum hvqz_ret plan(const struct model *m, void **state,
 	r = remap_new(m, err);
 	if (!r)
 		return HVQZ_NOMEM;
-	ret = make(r, wish ? wish->dtype : 0, err);
+	ret = make(r, wish, err);
 	if (ret != HVQZ_OK)
 		remap_free(r);
 	else

@@ -84,10 +84,15 @@ enum hvqz_ret remap_keep(struct remap *r, size_t i, const char *name,
 }
 
 enum hvqz_ret remap_start(struct remap *r, const struct writer_ops *writer,
+			  const struct format_wish *wish,
 			  struct hvqz_err *err)
 {
 	r->writer = writer;
-	return writer->plan(&r->to, &r->state, err);
+	if (wish && wish->writer) {
+		r->writer = wish->writer;
+		r->state = wish->writer_state;
+	}
+	return r->writer->plan(&r->to, &r->state, err);
 }
 
 enum hvqz_ret remap_head(void *state, struct sink *out, struct hvqz_err *err)

@@ -49,8 +49,9 @@ struct remap *remap_new(const struct model *from, struct hvqz_err *err);
 enum hvqz_ret remap_keep(struct remap *r, size_t i, const char *name,
 			 const struct remap_tensor *how, struct hvqz_err *err);
 
-/* r->to is complete: what follows goes to that writer. */
+/* r->to is complete: what follows goes to that writer, or wish's (or NULL). */
 enum hvqz_ret remap_start(struct remap *r, const struct writer_ops *writer,
+			  const struct format_wish *wish,
 			  struct hvqz_err *err);
 
 /* For a struct writer_ops; state is the remap. */

@@ -19,6 +19,13 @@ enum hvqz_ret sidecar_read(struct source *src, struct sens_table *t,
 			   struct hvqz_err *err);
 
 /*
+ * Give the entries the names and the row order of a model that came from GGUF;
+ * sidecar_match() does it.
+ */
+enum hvqz_ret sidecar_to_gguf(struct sens_table *t, const struct model *m,
+			      struct hvqz_err *err);
+
+/*
  * Hold the table against the model: every entry whose name the model has must
  * fit its shape (else HVQZ_DAMAGED naming both lengths); entries without a
  * weight, and an entry list that matches nothing at all, are warned about.

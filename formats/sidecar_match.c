@@ -35,11 +35,12 @@ static const struct tensor *find(const struct tensor **v, size_t n,
  * the first is one for the second, unless there is one already.
  */
 static enum hvqz_ret tie_head(struct sens_table *t,
-			      const struct tensor **v, size_t n,
+			      const struct tensor **v, size_t n, bool gguf,
 			      struct hvqz_err *err)
 {
-	static const char head[] = "lm_head.weight";
-	static const char embed[] = "model.embed_tokens.weight";
+	const char *head = gguf ? "output.weight" : "lm_head.weight";
+	const char *embed = gguf ? "token_embd.weight"
+				 : "model.embed_tokens.weight";
 	const struct sens *s = sens_find(t, head);
 	char *name;
 
@@ -48,7 +49,7 @@ static enum hvqz_ret tie_head(struct sens_table *t,
 		return HVQZ_OK;
 	name = strdup(embed);
 	if (!name)
-		return hvqz_nomem(err, sizeof(embed), "a tensor's name");
+		return hvqz_nomem(err, strlen(embed), "a tensor's name");
 	free(s->name);
 	t->v[s - t->v].name = name;
 	sens_table_sort(t);
@@ -95,9 +96,12 @@ enum hvqz_ret sidecar_match(struct sens_table *t, const struct model *m,
 			    struct hvqz_err *err)
 {
 	size_t n_lost = 0, first_lost = 0;
+	bool gguf = m->head && !strcmp(m->format, "gguf");
 	const struct tensor **v;
 	enum hvqz_ret ret;
 
+	if (gguf)
+		TRY(sidecar_to_gguf(t, m, err));
 	v = malloc(m->n_tensors * sizeof(*v) + 1);
 	if (!v)
 		return hvqz_nomem(err, m->n_tensors * sizeof(*v),
@@ -105,7 +109,7 @@ enum hvqz_ret sidecar_match(struct sens_table *t, const struct model *m,
 	for (size_t i = 0; i < m->n_tensors; i++)
 		v[i] = &m->tensors[i];
 	qsort(v, m->n_tensors, sizeof(*v), by_name);
-	TRY_OUT(tie_head(t, v, m->n_tensors, err));
+	TRY_OUT(tie_head(t, v, m->n_tensors, gguf, err));
 	for (size_t i = 0; i < t->n; i++) {
 		const struct tensor *x = find(v, m->n_tensors, t->v[i].name);
 

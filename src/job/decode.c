@@ -83,11 +83,11 @@ static enum hvqz_ret plan_output(struct decode_job *j, struct hvqz_err *err)
 	const char *to = j->opt->to ? j->opt->to : m->format;
 	bool same = j->opt->writer || !strcmp(to, m->format);
 
-	j->writer = j->opt->writer;
-	j->state = j->opt->writer_state;
+	j->writer = format_converter(m->format, to);
+	j->state = j->writer ? (void *)j->opt->wish : NULL;
 	if (!j->writer) {
-		j->writer = format_converter(m->format, to);
-		j->state = j->writer ? (void *)j->opt->wish : NULL;
+		j->writer = j->opt->writer;
+		j->state = j->opt->writer_state;
 	}
 	if (!j->writer)
 		j->writer = format_writer(to);

@@ -113,9 +113,10 @@ struct decode_options {
 	/* For the converter to that format, or NULL. */
 	const struct format_wish *wish;
 	/*
-	 * Whom to hand the tensors' bytes to, instead of a format's writer:
-	 * `to` does not count then, and out may be NULL. Its plan() finds
-	 * writer_state in *state and leaves there what the others will get.
+	 * Whom to hand the tensors' bytes to, instead of a format's writer; out
+	 * may be NULL then. Its plan() finds writer_state in *state and leaves
+	 * there what the others will get. A converter hands its own model to
+	 * the writer that the wish has.
 	 */
 	const struct writer_ops *writer;
 	void *writer_state;

@@ -7,6 +7,9 @@
  * belong; those of a .hvqz come from job_decode() chunk by chunk, to a writer
  * of our own. Neither holds more than the weights and what decoding takes.
  *
+ * A GGUF becomes a Hugging Face model on the way, by a converter in front of
+ * that writer.
+ *
  * A tensor that a decoder has no use for is passed over, and not hashed.
  */
 #include "job/load.h"
@@ -136,7 +139,13 @@ static const struct writer_ops load_writer = {
 static enum hvqz_ret load_packed(struct load *l, struct source *src,
 				 struct hvqz_err *err)
 {
+	struct format_wish wish = {
+		.writer = &load_writer,
+		.writer_state = l,
+	};
 	struct decode_options opt = {
+		.to = "safetensors",
+		.wish = &wish,
 		.writer = &load_writer,
 		.writer_state = l,
 	};
@@ -181,6 +190,21 @@ static size_t scrap_len(const struct load *l)
 	return max < PIECE ? (size_t)max : PIECE;
 }
 
+/* A model of another format: through its converter. */
+static enum hvqz_ret load_converted(struct load *l, struct source *src,
+				    struct hvqz_err *err)
+{
+	struct format_wish wish = {
+		.writer = &load_writer,
+		.writer_state = l,
+	};
+	struct convert_options opt = {.to = "safetensors", .wish = &wish};
+	struct sink none;
+
+	sink_init_null(&none);
+	return job_convert(l->env, &opt, src, &none, &l->rep, err);
+}
+
 static enum hvqz_ret load_plain(struct load *l, struct source *src,
 				struct hvqz_err *err)
 {
@@ -191,6 +215,8 @@ static enum hvqz_ret load_plain(struct load *l, struct source *src,
 	enum hvqz_ret ret;
 
 	TRY(format_detect(src, &reader, err));
+	if (format_converter(reader->name, "safetensors"))
+		return load_converted(l, src, err);
 	TRY_OUT(reader->head(src, &file, &state, err));
 	TRY_OUT(load_plan(l, &file, err));
 	scrap = malloc(scrap_len(l));
