@@ -66,7 +66,11 @@ refuse "--progress: 'much'" --progress much
 refuse "-S: 'hvqz'" -S hvqz
 refuse "-S: '.a/b'" -S .a/b
 refuse "--dtype: 'f8'" -d --dtype f8
-refuse "--to: 'gguf'" -d --to gguf
+refuse "--to: 'npz'" -d --to npz
+refuse "-z makes a .hvqz" -z --to gguf
+refuse "--to hvqz has no meaning with -d" -d --to hvqz
+refuse "-x writes safetensors only" -x '*' --to gguf
+refuse "has no meaning with --to" --to gguf --bpp 4
 refuse "--rows: '3:3'" -x '*' --rows 3:3
 refuse "--rows: '3'" -x '*' --rows 3
 refuse "--rows has no meaning with -z" --rows 1:2

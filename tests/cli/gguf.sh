@@ -1,0 +1,118 @@
+#!/bin/sh
+# gguf.sh - GGUF in and out: restored byte for byte, listed, made from a Hugging
+# Face folder and taken apart again.
+. "$(dirname "$0")/common.inc"
+
+mkdir kjv
+cp "$DATA/kjv-1m/config.json" "$DATA/kjv-1m/tokenizer.json" kjv
+cp "$MODEL" kjv/model.safetensors
+
+# A GGUF of our own, and back: the very file.
+status 0 hvqz --to gguf kjv/model.safetensors
+silent
+present kjv/model.gguf
+status 0 hvqz --to safetensors -o back.safetensors kjv/model.gguf
+same back.safetensors kjv/model.safetensors
+# shellcheck disable=SC2002 # pipes are the point
+cat kjv/model.gguf | hvqz --to safetensors | cmp -s - kjv/model.safetensors ||
+	fail "--to safetensors through a pipe"
+
+# Its words are llama.cpp's.
+for word in general.architecture llama.block_count llama.attention.head_count \
+	llama.attention.head_count_kv llama.rope.freq_base \
+	tokenizer.ggml.merges tokenizer.ggml.token_type \
+	tokenizer.ggml.bos_token_id blk.5.ffn_down.weight output_norm.weight
+do
+	grep -qaF "$word" kjv/model.gguf || fail "no $word"
+done
+
+# Lossless, by files and by pipes, with the last padding and without.
+mkdir plain
+cp kjv/model.gguf plain/m.gguf
+status 0 hvqz --lossless plain/m.gguf
+silent
+status 0 hvqz -t plain/m.gguf.hvqz
+status 0 hvqz -d -o plain/back.gguf plain/m.gguf.hvqz
+same plain/back.gguf plain/m.gguf
+# shellcheck disable=SC2002
+cat plain/m.gguf | hvqz --lossless | hvqz -d | cmp -s - plain/m.gguf ||
+	fail "a GGUF through pipes"
+# 32 bytes of padding at most; a few more cut into data.
+printf '\000\000\000\000' | cat plain/m.gguf - >long.gguf
+status 1 hvqz --lossless long.gguf
+says "after the data"
+absent long.gguf.hvqz
+head -c $(($(wc -c <plain/m.gguf) - 100)) plain/m.gguf >short.gguf
+status 1 hvqz --lossless short.gguf
+says "output_norm.weight"
+says truncated
+
+# Quantized: the GGUF and the safetensors have the same weights.
+status 0 hvqz -o q.hvqz kjv/model.gguf
+status 0 hvqz -d -o q.gguf q.hvqz
+[ "$(wc -c <q.gguf)" -eq "$(wc -c <kjv/model.gguf)" ] || fail "another size"
+status 0 hvqz -d --to safetensors -o q.safetensors q.hvqz
+status 0 hvqz --to safetensors -c q.gguf >q2.safetensors
+same q.safetensors q2.safetensors
+cmp -s q.safetensors kjv/model.safetensors && fail "nothing was quantized"
+status 0 hvqz_eval --json -n 4 --tokens "$DATA/kjv-1m/eval.u16" kjv \
+	--weights q.gguf --weights q.hvqz --weights q.safetensors >scores
+silent
+kls=$(tail -n +2 scores | grep -o '"kl":[0-9.e-]*' | sort -u | wc -l)
+[ "$kls" -eq 1 ] || fail "the same weights score $kls ways: $(cat scores)"
+
+# From a .hvqz of safetensors.
+status 0 hvqz --lossless -o kjv/s.hvqz kjv/model.safetensors
+status 0 hvqz -d --to gguf -c kjv/s.hvqz >s.gguf
+same s.gguf kjv/model.gguf
+rm kjv/model.gguf
+status 0 hvqz --to gguf kjv/s.hvqz
+present kjv/s.gguf
+same s.gguf kjv/s.gguf
+
+# Other types on the way: of matrices, and only of those.
+status 0 hvqz --to gguf --dtype f32 -o f32.gguf kjv/model.safetensors
+status 0 hvqz --to safetensors -o f32.safetensors f32.gguf
+status 0 hvqz -lv f32.safetensors >page
+grep -q 'embed_tokens.weight .*F32' page || fail "--dtype f32 made no F32"
+grep -q 'model.norm.weight .*F16' page || fail "the norms are not as they were"
+status 0 hvqz -d --dtype bf16 -o bf16.gguf q.hvqz
+status 0 hvqz -lv bf16.gguf >page
+grep -q 'token_embd.weight .*BF16' page || fail "-d --dtype bf16 made no BF16"
+
+# Listings: of a GGUF, and of a .hvqz of one.
+status 0 hvqz -l q.gguf q.hvqz >/dev/null
+silent
+status 0 hvqz -lv q.gguf >page
+grep -q '^  blk.0.attn_q.weight  *F16  *\[128, 128\]' page ||
+	fail "-lv does not show rows and columns"
+status 0 hvqz -l --json q.gguf >json
+grep -q '"format": *"gguf"' json || fail "no format in JSON"
+# A sidecar has Hugging Face's names.
+status 0 hvqz -n --sidecar "$SIDECAR" q.gguf >/dev/null
+silent
+
+# What cannot be: no config, a pipe, a family that is not known.
+mkdir alone
+cp "$MODEL" alone/m.safetensors
+status 1 hvqz --to gguf alone/m.safetensors
+says "alone/config.json"
+absent alone/m.gguf
+status 1 hvqz --to gguf <"$MODEL" >out
+says config.json
+[ ! -s out ] || fail "something was written"
+cp kjv/* alone
+sed 's/"llama"/"gpt2"/' kjv/config.json >alone/config.json
+status 1 hvqz --to gguf -f alone/model.safetensors
+says "gpt2"
+sed 's/"ByteLevel", "add/"Whitespace", "add/' kjv/tokenizer.json \
+	>alone/tokenizer.json
+cp kjv/config.json alone
+status 1 hvqz --to gguf -f alone/model.safetensors
+says "pre_tokenizer"
+sed 's/"num_key_value_heads": 2/"num_key_value_heads": 4/' kjv/config.json \
+	>alone/config.json
+cp kjv/tokenizer.json alone
+status 1 hvqz --to gguf -f alone/model.safetensors
+says "k_proj.weight"
+no_traces
