@@ -21,7 +21,8 @@ static const char brief[] =
 	"  --lossless    lose nothing at all\n"
 	"  --bpp R       aim at a file of R bits a parameter\n"
 	"  --quality Q   0 to 20, default 5; a point is half a bit a parameter\n"
-	"  --sidecar F   the weights' sensitivities: better at the same size\n";
+	"  --sidecar F   the weights' sensitivities: better at the same size\n"
+	"  --to FORMAT   convert to safetensors or gguf\n";
 
 static const char modes[] =
 	"Modes (the last one given wins):\n"
@@ -90,10 +91,17 @@ static const char decoding[] =
 	"      --dtype TYPE       restore lossy tensors as source (default), "
 	"f16, bf16\n"
 	"                         or f32\n"
-	"      --to FORMAT        format to restore: safetensors\n"
+	"      --to FORMAT        format to restore; without a mode: convert to "
+	"it\n"
 	"      --keep-going       with -d and -x: restore what is not damaged, "
 	"with zeros\n"
-	"                         for the rest\n";
+	"                         for the rest\n"
+	"\nFormats (told by content; --to names them):\n"
+	"  safetensors            read and written\n"
+	"  gguf                   read and written; from safetensors with "
+	"config.json\n"
+	"                         and tokenizer.json beside it (Llama family)\n"
+	"  hvqz                   ours\n";
 
 static const char files[] =
 	"\nFiles:\n"
