@@ -107,9 +107,9 @@ static enum hvqz_ret decode(const struct buf *b, struct sink *out,
 }
 
 /* All of it by the format's reader, whatever the first bytes look like. */
-static enum hvqz_ret read_model(const struct buf *b, struct hvqz_err *err)
+static enum hvqz_ret read_model(const struct reader_ops *r,
+				const struct buf *b, struct hvqz_err *err)
 {
-	const struct reader_ops *r = &safetensors_reader;
 	struct source_memory mem;
 	struct source src;
 	struct model m = {0};
@@ -136,13 +136,14 @@ static enum hvqz_ret read_model(const struct buf *b, struct hvqz_err *err)
 }
 
 /* A model that is good comes back, here to the bit; another is not encoded. */
-static enum hvqz_ret read_safetensors(const struct buf *b,
-				      struct hvqz_err *err)
+static enum hvqz_ret read_and_encode(const struct reader_ops *r,
+				     const struct buf *b,
+				     struct hvqz_err *err)
 {
 	struct buf small = {0}, back = {0};
 	struct hvqz_err other = {0};
 	struct sink out;
-	enum hvqz_ret ret = read_model(b, err);
+	enum hvqz_ret ret = read_model(r, b, err);
 
 	sink_init_memory(&out, &small);
 	ck_assert_msg((encode(b, &out, &other) == HVQZ_OK) ==
@@ -227,7 +228,9 @@ static enum hvqz_ret read_row(const struct corpus_part *part,
 {
 	switch (part->reader) {
 	case READ_SAFETENSORS:
-		return read_safetensors(&x->b, err);
+		return read_and_encode(&safetensors_reader, &x->b, err);
+	case READ_GGUF:
+		return read_and_encode(&gguf_reader, &x->b, err);
 	case READ_SIDECAR:
 		return read_sidecar(&x->b, err);
 	case READ_HVQZ:

@@ -102,7 +102,8 @@ static bool save(const char *dir, const char *name, const struct buf *b)
 
 static void write_all(const char *dir)
 {
-	static const char *const suffix[] = {".safetensors", ".sidecar",
+	static const char *const suffix[] = {".safetensors", ".gguf",
+						".sidecar",
 					     ".hvqz", ".hvqz"};
 
 	for (size_t i = 0; i < corpus_count(); i++) {

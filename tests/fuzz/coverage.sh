@@ -18,8 +18,8 @@ cd "$build"
 [ -f config.status ] ||
 	"$src/configure" -q --disable-werror CFLAGS="-O0 -g --coverage"
 
-names="args conditioned container entropy hasvq main planes safetensors
-	sidecar trellis"
+names="args conditioned container entropy gguf hasvq main planes
+	safetensors sidecar trellis"
 programs=tests/check_corpus
 for name in $names; do
 	programs="$programs tests/fuzz/replay_$name"

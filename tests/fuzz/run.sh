@@ -23,8 +23,8 @@ san="-fsanitize=fuzzer-no-link,address,undefined"
 	CFLAGS="-O1 -g -fno-omit-frame-pointer $san -fno-sanitize-recover=all"
 make fuzzers
 
-[ $# -gt 0 ] || set -- args conditioned container entropy hasvq main planes \
-	safetensors sidecar trellis
+[ $# -gt 0 ] || set -- args conditioned container entropy gguf hasvq main \
+	planes safetensors sidecar trellis
 ASAN_OPTIONS=allocator_may_return_null=1
 OPENBLAS_NUM_THREADS=1
 export ASAN_OPTIONS OPENBLAS_NUM_THREADS

@@ -52,7 +52,7 @@ fi
 # then what a library holds at its start is reported for each.
 CK_FORK=no
 export CK_FORK
-[ $# -gt 0 ] || set -- check_base check_safetensors check_sidecar \
+[ $# -gt 0 ] || set -- check_base check_safetensors check_gguf check_sidecar \
 	check_entropy check_corpus check_codec_damage check_planes_damage \
 	check_trellis_damage check_conditioned_damage check_container \
 	check_job check_copies
