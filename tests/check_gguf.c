@@ -9,6 +9,7 @@
 #define _XOPEN_SOURCE 700
 #define TRIP_FORMAT gguf
 #include "formats/gguf_write.h"
+#include "job/job.h"
 #include "tests/corpus_gguf.h"
 #include "tests/safetensors_trip.h"
 
@@ -365,6 +366,70 @@ START_TEST(made_head)
 }
 END_TEST
 
+/* ---- whole jobs ---- */
+
+/*
+ * Three tensors of a length that is padded: where they are is not where the
+ * sums of the sizes say. The last is equal to the first.
+ */
+static void copies_file(struct buf *b)
+{
+	enum { LEN = 5001, PADDED = 5024 };
+	size_t data;
+
+	buf_put(b, "GGUF\3\0\0\0", 8);
+	buf_u64(b, 3);
+	buf_u64(b, 0);
+	corpus_info(b, "a", 24, 0, 1, LEN, 1, 1, 1);
+	corpus_info(b, "b", 24, PADDED, 1, LEN, 1, 1, 1);
+	corpus_info(b, "c", 24, 2 * PADDED, 1, LEN, 1, 1, 1);
+	corpus_zeros(b, (b->len + 31) / 32 * 32);
+	data = b->len;
+	for (uint32_t t = 0; t < 3; t++) {
+		for (uint32_t i = 0; i < LEN; i++)
+			buf_u8(b, (uint8_t)((i * 2654435761u) >> 24 ^
+					    (t == 1 && i == 4999)));
+		corpus_zeros(b, data + (t + 1) * PADDED);
+	}
+}
+
+/* Copies are found behind padding, and all comes back. */
+START_TEST(copies)
+{
+	static const struct encode_options opt = {
+		.set = {.codec = CODEC_PLANES, .effort = 3, .centroids = 2,
+			.block = 4},
+	};
+	static const struct decode_options dec;
+	struct buf file = {0}, small = {0}, back = {0};
+	struct source_memory memory;
+	struct job_env env = {0};
+	struct job_report rep;
+	struct hvqz_err err;
+	struct source src;
+	struct sink out;
+
+	copies_file(&file);
+	sink_init_memory(&out, &small);
+	source_init_memory(&src, &memory, file.p, file.len);
+	ck_assert_msg(!job_encode(&env, &opt, &src, &out, &rep, &err), "%s",
+		      err.msg);
+	source_free(&src);
+	ck_assert_uint_eq(rep.n_copies, 1);
+	ck_assert_uint_lt(small.len, 2 * 5001 + 1000);
+	sink_init_memory(&out, &back);
+	source_init_memory(&src, &memory, small.p, small.len);
+	ck_assert_msg(!job_decode(&env, &dec, &src, &out, &rep, &err), "%s",
+		      err.msg);
+	source_free(&src);
+	ck_assert_uint_eq(back.len, file.len);
+	ck_assert_mem_eq(back.p, file.p, file.len);
+	buf_free(&file);
+	buf_free(&small);
+	buf_free(&back);
+}
+END_TEST
+
 /* ---- real files ---- */
 
 static int n_models;
@@ -421,6 +486,7 @@ int main(void)
 	tcase_add_test(t, head_of_another_table);
 	tcase_add_test(t, another_type);
 	tcase_add_test(t, made_head);
+	tcase_add_test(t, copies);
 	tcase_add_test(t, real_models);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
