@@ -49,7 +49,8 @@ static bool flag(const json_t *j, const char *key, bool otherwise)
 
 static bool is_byte_level(const json_t *j, bool regex)
 {
-	return has_type(j, "ByteLevel") && flag(j, "use_regex", true) == regex &&
+	return has_type(j, "ByteLevel") &&
+	       flag(j, "use_regex", true) == regex &&
 	       !flag(j, "add_prefix_space", true);
 }
 
@@ -123,7 +124,8 @@ static enum hvqz_ret collect(struct words *w, const json_t *root,
 
 	if (!json_is_object(vocab))
 		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "model: \"vocab\" is missing or not an object");
+				 "model: \"vocab\" is missing or not an "
+				 "object");
 	json_object_foreach(vocab, text, id)
 		TRY(put_word(w, id, text, NORMAL, err));
 	if (!field_get(root, "added_tokens"))
@@ -260,8 +262,8 @@ static enum hvqz_ret put_all(struct gguf_keys *k, const json_t *root,
 	TRY(check_model(model, err));
 	if (!pre)
 		return hvqz_fail(err, HVQZ_UNSUPPORTED,
-				 "tokenizer.json: its \"pre_tokenizer\" is none "
-				 "that we know llama.cpp's name of");
+				 "tokenizer.json: its \"pre_tokenizer\" is "
+				 "none that we know llama.cpp's name of");
 	TRY(collect(w, root, model, err));
 	gguf_put_string(k, "tokenizer.ggml.model", "gpt2");
 	gguf_put_string(k, "tokenizer.ggml.pre", pre);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-	UNIT = 1 << 16,		/* bytes converted at a time, of whole elements */
+	UNIT = 1 << 16,		/* bytes converted at a time: whole elements */
 	MAX_UNIT = 256 << 20,	/* of a head whose rows are regrouped */
 };
 

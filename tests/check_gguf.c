@@ -1,7 +1,7 @@
 /*
  * check_gguf.c - the GGUF room: every rule of the corpus table from memory and
- * from pipes of several tempers, round trips, the table's shapes, and systematic
- * damage.
+ * from pipes of several tempers, round trips, the table's shapes, copies, and
+ * systematic damage.
  *
  * With HVQZ_MODELS set to a folder, every *.gguf below it is read and written
  * back, and must come out byte for byte.
