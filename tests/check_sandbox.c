@@ -117,7 +117,7 @@ START_TEST(nothing_opens_any_more)
 	reader = open(in(other, "old"), O_RDWR);
 	folder = open(dir, O_PATH | O_DIRECTORY);
 	ck_assert(reader >= 0 && folder >= 0);
-	sandbox_close(folder, NULL, 2);
+	sandbox_close(folder, NULL, NULL, 2);
 	if (!in_force(due))
 		return;
 	/* what was open still works */
@@ -165,7 +165,7 @@ START_TEST(an_output_gets_its_name_inside)
 		make(dir, "target");
 	ck_assert(temp_open(&t, target));
 	ck_assert_int_eq(write(t.fd, "longer", 6), 6);
-	sandbox_close(t.folder, NULL, 2);
+	sandbox_close(t.folder, NULL, NULL, 2);
 	ck_assert(temp_give_name(&t, replace));
 	ck_assert(temp_sync_folder(&t));
 	temp_free(&t);
@@ -185,7 +185,7 @@ START_TEST(a_name_that_is_taken_stays)
 	ck_assert(temp_open(&t, target));
 	ck_assert_int_eq(write(t.fd, "longer", 6), 6);
 	make(dir, "taken");
-	sandbox_close(t.folder, NULL, 2);
+	sandbox_close(t.folder, NULL, NULL, 2);
 	ck_assert(!temp_give_name(&t, false));
 	ck_assert_int_eq(errno, EEXIST);
 	temp_free(&t);
@@ -216,7 +216,7 @@ START_TEST(several_files_are_written_beside_them_only)
 	ck_assert_int_eq(unlink(in(dir, "new")), 0);
 	ck_assert_int_eq(unlink(in(dir, "model")), 0);
 	/* and the last file closes the rest */
-	sandbox_close(-1, NULL, 2);
+	sandbox_close(-1, NULL, NULL, 2);
 	ck_assert_int_eq(opened("/etc/passwd", O_RDONLY), EACCES);
 	ck_assert(unlink(in(dir, "old")) < 0);
 }

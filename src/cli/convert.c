@@ -204,7 +204,8 @@ static bool work(struct task *t, struct sink *out)
 
 	if (t->last)
 		sandbox_close(out && t->out.target ? t->out.temp.folder : -1,
-			      a->remove ? t->in.path : NULL, 2);
+			      a->remove ? t->in.path : NULL,
+			      a->decode.to ? t->in.path : NULL, 2);
 	progress_begin(a->common.progress, t->in.name, PROGRESS_BYTES,
 		       a->mode == MODE_EXTRACT ? SOURCE_SIZE_UNKNOWN
 					       : t->in.src.size);

@@ -325,7 +325,7 @@ void list_file(const struct args *args, const char *path,
 	if (!in_open(&in, path, args->force ? IN_FORCE : 0))
 		return;
 	if (args_is_last(args, path))
-		sandbox_close(-1, NULL, 3);	/* -vv is a page here */
+		sandbox_close(-1, NULL, NULL, 3);	/* -vv is a page here */
 	env.notes = (struct hvqz_notes){message_note, (void *)in.name};
 	if (job_list(&env, &in.src, conditions, &l, &err) != HVQZ_OK)
 		message_err(in.name, &err);

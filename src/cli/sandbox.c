@@ -136,7 +136,8 @@ static void allow_beside(int ruleset, const char *path, uint64_t rights)
 	free(s);
 }
 
-void sandbox_close(int folder, const char *beside, int level)
+void sandbox_close(int folder, const char *beside, const char *reads,
+		   int level)
 {
 	uint64_t rights = FS_MAKE_REG | FS_REMOVE_FILE;
 	int v = version(), ruleset = v ? begin(v) : -1;
@@ -149,7 +150,10 @@ void sandbox_close(int folder, const char *beside, int level)
 	allow(ruleset, folder, rights);
 	if (beside)
 		allow_beside(ruleset, beside, rights);
-	enter(ruleset, v, "no file can be opened any more", level);
+	if (reads)
+		allow_beside(ruleset, reads, FS_READ_FILE);
+	enter(ruleset, v, reads ? "only files beside the input can be opened"
+				: "no file can be opened any more", level);
 }
 
 void sandbox_read_only(const char *const *paths, size_t n, const char *also,
@@ -172,10 +176,12 @@ void sandbox_read_only(const char *const *paths, size_t n, const char *also,
 
 #else
 
-void sandbox_close(int folder, const char *beside, int level)
+void sandbox_close(int folder, const char *beside, const char *reads,
+		   int level)
 {
 	(void)folder;
 	(void)beside;
+	(void)reads;
 	message_info(level, NULL, "sandbox: none in this build");
 }
 

@@ -18,10 +18,12 @@
 
 /*
  * From now on: no file opens. In folder (a descriptor; −1 is none) and in that
- * of the file `beside` (NULL: none) names may be made and removed. What came
- * of it is told at this level of verbosity.
+ * of the file `beside` (NULL: none) names may be made and removed; what lies in
+ * the folder of the file `reads` (NULL: none) may be read. What came of it is
+ * told at this level of verbosity.
  */
-void sandbox_close(int folder, const char *beside, int level);
+void sandbox_close(int folder, const char *beside, const char *reads,
+		   int level);
 
 /*
  * From now on: any file can be read; in the folders of the files paths[n],

@@ -47,12 +47,15 @@ void blas_env_settle_for(char **argv, const char *begin)
 }
 
 /* The linker wraps these: convert.c calls them too. */
-void __wrap_sandbox_close(int folder, const char *beside, int level);
+void __wrap_sandbox_close(int folder, const char *beside, const char *reads,
+			  int level);
 void __wrap_sandbox_read_only(const char *const *paths, size_t n,
 			      const char *also, int level);
 
-void __wrap_sandbox_close(int folder, const char *beside, int level)
+void __wrap_sandbox_close(int folder, const char *beside, const char *reads,
+			  int level)
 {
+	(void)reads;
 	(void)folder;
 	(void)beside;
 	(void)level;
