@@ -471,7 +471,7 @@ START_TEST(other_files_are_named)
 	} others[] = {
 		{"", "the input is empty"},
 		{"{\"a\": 1}  ", "this is a JSON text, not a model"},
-		{"GGUF\3\0\0\0", "this is a GGUF file"},
+		{"FUGG\3\0\0\0", "a GGUF file in the other byte order"},
 	};
 	struct lm_config c = case_config();
 
