@@ -35,6 +35,18 @@ struct reader_ops {
 			      void **state, struct hvqz_err *err);
 
 	/*
+	 * The header is not all in front: the source has to seek and to know
+	 * its size.
+	 */
+	bool needs_seek;
+
+	/*
+	 * Where in the source a tensor's bytes begin. NULL: right behind each
+	 * other, from where head() leaves the source.
+	 */
+	uint64_t (*offset)(void *state, size_t tensor);
+
+	/*
 	 * The next len bytes of tensor data, in data order. A short input is
 	 * HVQZ_DAMAGED and names the first tensor that is cut.
 	 */
@@ -94,8 +106,10 @@ struct format_wish {
 
 extern const struct writer_ops gguf_from_hf, hf_from_gguf;
 
-extern const struct reader_ops safetensors_reader, gguf_reader;
-extern const struct writer_ops safetensors_writer, gguf_writer;
+extern const struct reader_ops safetensors_reader, gguf_reader, folder_reader,
+	tar_reader, npy_reader, zip_reader;
+extern const struct writer_ops safetensors_writer, gguf_writer, folder_writer,
+	tar_writer, npy_writer, npz_writer, zip_writer, torch_writer;
 
 /*
  * The reader whose bid on the source's first bytes is highest. When none bids:
@@ -104,6 +118,12 @@ extern const struct writer_ops safetensors_writer, gguf_writer;
  */
 enum hvqz_ret format_detect(struct source *src, const struct reader_ops **r,
 			    struct hvqz_err *err);
+
+/*
+ * The bytes of the source that m was read from, before any compression: known
+ * from its table and header.
+ */
+uint64_t format_source_size(const struct model *m);
 
 /* By name ("safetensors"), or NULL. */
 const struct writer_ops *format_writer(const char *name);

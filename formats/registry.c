@@ -11,6 +11,7 @@
  */
 #include "formats/container.h"
 #include "formats/format.h"
+#include "formats/pieces.h"
 
 #include <string.h>
 #include <strings.h>
@@ -20,11 +21,21 @@ enum { PEEK = 4096 };
 static const struct reader_ops *const readers[] = {
 	&safetensors_reader,
 	&gguf_reader,
+	&folder_reader,
+	&tar_reader,
+	&npy_reader,
+	&zip_reader,
 };
 
 static const struct writer_ops *const writers[] = {
 	&safetensors_writer,
 	&gguf_writer,
+	&folder_writer,
+	&tar_writer,
+	&npy_writer,
+	&npz_writer,
+	&zip_writer,
+	&torch_writer,
 };
 
 enum {
@@ -46,7 +57,6 @@ static const struct {
 		       "read"},
 	{"lmgg", 4, 0, "an old GGML file, which is not read"},
 	{"tjgg", 4, 0, "an old GGML file (ggjt), which is not read"},
-	{"\x93NUMPY", 6, 0, "a NumPy array (.npy), which is not read yet"},
 	{"\x89HDF\r\n\x1a\n", 8, 0, "an HDF5 file, which is not read"},
 	{"\x80\x02\x8a\x0a" "l\xfc\x9c" "F\xf9 j\xa8P\x19.", 15, 0,
 	 "a PyTorch pickle of the old kind, which is not read (pickles are "
@@ -61,33 +71,12 @@ static const struct {
 	{"\x04\x22\x4d\x18", 4, 0, "LZ4 data; unpack it first"},
 	{"BZh", 3, 0, "bzip2 data; unpack it first"},
 	{"7z\xbc\xaf\x27\x1c", 6, 0, "a 7-Zip archive; unpack it first"},
-	{"ustar", 5, 257, "a tar archive; unpack it first"},
+	{"ustar", 5, 257, "a tar archive whose first header is damaged"},
 	{"\x7f" "ELF", 4, 0, "a program, not a model"},
 	{"%PDF-", 5, 0, "a PDF document, not a model"},
 };
 
 enum { N_KNOWN = sizeof(known) / sizeof(known[0]) };
-
-static const uint8_t *find_bytes(const uint8_t *p, size_t len,
-				 const char *needle)
-{
-	size_t n = strlen(needle);
-
-	for (; len >= n; p++, len--)
-		if (!memcmp(p, needle, n))
-			return p;
-	return NULL;
-}
-
-/* A zip by its first members' names, which the peek has in the clear. */
-static const char *name_zip(const uint8_t *p, size_t len)
-{
-	if (find_bytes(p, len, "data.pkl"))
-		return "a PyTorch file (zip), which is not read yet";
-	if (find_bytes(p, len, ".npy"))
-		return "a NumPy archive (.npz), which is not read yet";
-	return "a zip archive, which is not read";
-}
 
 /*
  * Text as people see it: no control bytes but white space and what terminals
@@ -145,10 +134,6 @@ static const char *name_known(const uint8_t *p, size_t len, unsigned *bits)
 			return known[i].what;
 		}
 	}
-	if (len >= 4 && (!memcmp(p, "PK\3\4", 4) || !memcmp(p, "PK\5\6", 4))) {
-		*bits = 32;
-		return name_zip(p, len);
-	}
 	if (is_text(p, len)) {
 		*bits = 24;
 		return name_text(p, len);
@@ -191,7 +176,21 @@ enum hvqz_ret format_detect(struct source *src, const struct reader_ops **r,
 				 "%zu bytes, too short for a model of any kind",
 				 len);
 	return hvqz_fail(err, HVQZ_UNSUPPORTED,
-			 "not a model file of a kind we know (safetensors, GGUF)");
+			 "not a model file of a kind we know (see hvqz -H)");
+}
+
+uint64_t format_source_size(const struct model *m)
+{
+	uint64_t size = m->head_len + m->data_size;
+	struct hvqz_err err;
+	struct pieces p;
+
+	if (!format_has_pieces(m->format))
+		return size;
+	if (pieces_from_head(&p, m, &err) == HVQZ_OK)
+		size = p.size;
+	pieces_free(&p);
+	return size;
 }
 
 const struct writer_ops *format_writer(const char *name)

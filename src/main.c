@@ -25,11 +25,13 @@
 
 /*
  * Several files: what is opened along the way lies beside them. Not with -f,
- * which replaces what a link leads to, wherever that is.
+ * which replaces what a link leads to, wherever that is; not with --output-dir,
+ * a folder that may still have to be made.
  */
 static void restrain(const struct args *a)
 {
-	bool writes = a->mode == MODE_ENCODE || a->mode == MODE_DECODE;
+	bool writes = a->mode == MODE_ENCODE || a->mode == MODE_DECODE ||
+		      a->mode == MODE_CONVERT;
 
 	/*
 	 * Rights are a thread's: those to come have their parent's, others keep
@@ -37,7 +39,7 @@ static void restrain(const struct args *a)
 	 */
 	if (a->mode != MODE_ENCODE)
 		blas_end_threads();
-	if (a->n_files > 1 && !a->force)
+	if (a->n_files > 1 && !a->force && !a->output_dir)
 		sandbox_read_only(a->files, writes ? a->n_files : 0,
 				  scratch_file_folder(),
 				  a->mode == MODE_LIST ? 3 : 2);

@@ -69,6 +69,8 @@ static const struct option_row table[] = {
 
 	{"output", required_argument, 'o', IN_Z | IN_D | IN_X | IN_C,
 	 take_files},
+	{"output-dir", required_argument, OPT_OUTPUT_DIR, IN_Z | IN_D | IN_C,
+	 take_files},
 	{"stdout", no_argument, 'c', IN_ALL, take_files},
 	{"suffix", required_argument, 'S', IN_ALL, take_files},
 	{"keep", no_argument, 'k', IN_ALL, take_files},
@@ -264,6 +266,9 @@ static bool check(const struct parse *p, const bool *seen)
 				      table[i].name, a->mode_option);
 	if (a->output && a->to_stdout)
 		return REFUSE("-c and -o exclude each other");
+	if (a->output_dir && (a->output || a->to_stdout))
+		return REFUSE("--output-dir and %s exclude each other",
+			      a->output ? "-o" : "-c");
 	if (a->remove && (one_output || a->encode.dry_run))
 		return REFUSE("--rm is for an output beside its source, not "
 			      "for %s", a->output ? "-o" :
@@ -339,7 +344,7 @@ enum args_result args_parse(struct args *args, int argc, char **argv)
 	if (!take_names(args, argc, argv, first))
 		return ARGS_BAD;
 	/* -c that only the program's name has said gives way to -o. */
-	if (args->output && !is_seen(seen, 'c'))
+	if ((args->output || args->output_dir) && !is_seen(seen, 'c'))
 		args->to_stdout = false;
 	if (args->output && strcmp(args->output, "-") == 0) {
 		args->output = NULL;

@@ -29,6 +29,7 @@ struct args {
 	const char *mode_option;	/* "-d": for messages */
 
 	const char *output;		/* -o, or NULL */
+	const char *output_dir;		/* --output-dir, or NULL */
 	bool to_stdout;			/* -c */
 	const char *suffix;		/* -S */
 	bool force;			/* -f */

@@ -57,12 +57,15 @@ static bool take_to(struct args *a, const char *text)
 
 	a->decode.to = text;
 	a->to_hvqz = strcmp(text, "hvqz") == 0;
-	if (a->to_hvqz || format_writer(text))
+	if (a->to_hvqz || (format_writer(text) && strcmp(text, "folder")))
 		return true;
 	for (unsigned i = 0; (w = format_writer_at(i)); i++) {
 		size_t n = strlen(names);
 
-		snprintf(names + n, sizeof(names) - n, "%s, ", w->name);
+		/* Files of a folder cannot go into one output. */
+		if (w != &folder_writer)
+			snprintf(names + n, sizeof(names) - n, "%s, ",
+				 w->name);
 	}
 	return REFUSE("--to: '%s' is no format that can be written; there is: "
 		      "%shvqz", text, names);
@@ -248,6 +251,9 @@ bool take_files(void *ctx, int code, const char *arg)
 	switch (code) {
 	case 'o':
 		return common_take_output(&a->output, arg);
+	case OPT_OUTPUT_DIR:
+		a->output_dir = arg;
+		return *arg || REFUSE("--output-dir: '' is no folder");
 	case 'c':
 		return a->to_stdout = true;
 	case 'S':

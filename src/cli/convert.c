@@ -18,16 +18,19 @@
 #include "cli/in_file.h"
 #include "cli/message.h"
 #include "cli/out_file.h"
+#include "cli/out_folder.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/sandbox.h"
 #include "cli/scratch_file.h"
 #include "cli/signals.h"
 #include "cli/suffix.h"
+#include "formats/pieces.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct task {
 	const struct args *args;
@@ -36,6 +39,8 @@ struct task {
 	struct in_file in;
 	bool packed;		/* it is a .hvqz */
 	struct out_file out;
+	struct out_folder out_folder;
+	char format[16];	/* decoding: of the model in it; "": unknown */
 	struct job_env env;
 	struct job_report rep;
 	bool damaged;
@@ -93,57 +98,75 @@ static bool content_suits(struct task *t)
 	return false;
 }
 
-/* ---- the name of the output ---- */
-
-enum where { SKIP, TO_STDOUT, TO_FILE };
-
-/* With the suffix of the format asked for, in place of any there is. */
-static char *name_converted(const struct task *t)
+/*
+ * What a .hvqz was made of, where it can be looked at and read again. A file
+ * that is damaged will be told so by the job.
+ */
+static void look_at_format(struct task *t)
 {
-	const struct args *a = t->args;
-	const struct writer_ops *w;
-	char *name = suffix_strip(t->in.path, a->suffix), *shorter = NULL;
+	struct container_reader *r = NULL;
+	struct container_info info = {0};
+	struct hvqz_err err = {0};
 
-	if (!name && !t->packed)
-		name = strdup(t->in.path);
-	if (!name)
-		return NULL;
-	for (unsigned i = 0; !shorter && (w = format_writer_at(i)); i++)
-		shorter = suffix_strip(name, w->suffix);
-	if (shorter) {
-		free(name);
-		name = shorter;
-	}
-	shorter = suffix_add(name, format_writer(a->decode.to)->suffix);
-	free(name);
-	return shorter;
+	if (!source_can_seek(&t->in.src))
+		return;
+	if (container_read_head(&r, &t->in.src, &info, &err) == HVQZ_OK)
+		memcpy(t->format, info.model.format, sizeof(t->format));
+	container_reader_free(r);
+	container_info_free(&info);
+	if (source_seek(&t->in.src, 0, &err) != HVQZ_OK)
+		*t->format = '\0';
 }
 
-/* Where the output goes; *name is allocated for TO_FILE. */
+/* ---- the name of the output ---- */
+
+enum where { SKIP, TO_STDOUT, TO_FILE, TO_FOLDER };
+
 static enum where name_output(const struct task *t, char **name)
 {
 	const struct args *a = t->args;
 	const struct in_file *in = &t->in;
+	bool folder = is_for_folder(t);
 
 	*name = NULL;
 	if (a->output)
 		*name = strdup(a->output);
-	else if (a->to_stdout || a->mode == MODE_EXTRACT || !in->path)
+	else if (folder && a->output_dir)
+		*name = strdup(a->output_dir);
+	else if (a->to_stdout || a->mode == MODE_EXTRACT ||
+		 (!in->path && !a->output_dir))
 		return TO_STDOUT;
-	else if (!in->regular) {
+	else if (!in->path || (!in->regular && !in->folder)) {
 		message_error(in->name, "is not a regular file: say with -o "
 			      "or -c where the output goes");
 		return SKIP;
 	} else if (a->mode == MODE_ENCODE)
-		*name = suffix_add(in->path, a->suffix);
-	else if (a->decode.to)
-		*name = name_converted(t);
+/* Does what comes out belong into a folder, as files of their own? */
+static bool is_for_folder(const struct task *t)
+{
+	const struct args *a = t->args;
+
+	if (a->mode != MODE_DECODE || a->decode.to || a->output ||
+	    a->to_stdout)
+		return false;
+	if (a->output_dir)
+		return !t->in.path || !*t->format ||
+		       format_has_files(t->format);
+	return t->in.path && !strcmp(t->format, "folder");
+}
+
+/* Where the output goes; *name is allocated for files and folders. */
 	else
-		*name = suffix_strip(in->path, a->suffix);
+		*name = suffix_decoded(in->path, a->suffix, a->decode.to);
+	if (*name && a->output_dir && !folder && !a->output)
+		*name = suffix_move(*name, a->output_dir);
 	if (*name)
-		return TO_FILE;
+		return folder ? TO_FOLDER : TO_FILE;
 	if (errno == ENOMEM)
 		message_error(in->name, "out of memory");
+	else if (a->mode == MODE_ENCODE)
+		message_error(in->name, "has no name that an output's could "
+			      "be made of: say it with -o");
 	else
 		message_warn(in->name, "the name does not end in %s: skipped; "
 			     "-o or -c decodes it all the same", a->suffix);
@@ -183,15 +206,30 @@ static enum hvqz_ret run(struct task *t, struct sink *out,
 	dec.bad = ext.bad = go_on ? bad_chunk : NULL;
 	dec.bad_ctx = ext.bad_ctx = (void *)t->in.name;
 	if (t->args->mode == MODE_EXTRACT)
-		return job_extract(&t->env, &ext, src, out, &t->rep, err);
-	beside_wish(&beside, t->in.path, dec.dtype, &wish);
-	if (t->args->mode == MODE_CONVERT && !t->packed) {
-		struct convert_options con = {.to = dec.to, .wish = &wish};
-
-		return job_convert(&t->env, &con, src, out, &t->rep, err);
+		*name = suffix_encoded(in->path, in->unpack != NULL,
+				       a->suffix);
+	else if (a->mode == MODE_CONVERT && !t->packed)
+		*name = suffix_converted(in->path, in->unpack != NULL,
+					 a->decode.to);
+	else
 	}
 	dec.wish = &wish;
 	return job_decode(&t->env, &dec, src, out, &t->rep, err);
+}
+
+/* Nothing will be opened any more, but for what lies in folders. */
+static void lock_in(const struct task *t, const struct sink *out)
+{
+	const struct args *a = t->args;
+	const char *beside = a->remove ? t->in.path : NULL;
+	const char *reads = t->in.folder ? t->in.inside :
+			    a->decode.to ? t->in.path : NULL;
+
+	if (out == &t->out_folder.sink)
+		sandbox_close_tree(t->out_folder.dir, beside, 2);
+	else
+		sandbox_close(out && t->out.target ? t->out.temp.folder : -1,
+			      beside, reads, 2);
 }
 
 /* Run the job into out (NULL: a test); true when its result is to be used. */
@@ -203,9 +241,7 @@ static bool work(struct task *t, struct sink *out)
 	enum hvqz_ret ret;
 
 	if (t->last)
-		sandbox_close(out && t->out.target ? t->out.temp.folder : -1,
-			      a->remove ? t->in.path : NULL,
-			      a->decode.to ? t->in.path : NULL, 2);
+		lock_in(t, out);
 	progress_begin(a->common.progress, t->in.name, PROGRESS_BYTES,
 		       a->mode == MODE_EXTRACT ? SOURCE_SIZE_UNKNOWN
 					       : t->in.src.size);
@@ -228,6 +264,30 @@ static bool work(struct task *t, struct sink *out)
 	return true;
 }
 
+/* Into files of their own, in the folder of that name. */
+static void work_to_folder(struct task *t, const char *name, unsigned flags)
+{
+	if (!out_folder_open(&t->out_folder, name, t->in.name, flags))
+		return;
+	if (!work(t, &t->out_folder.sink))
+		out_folder_discard(&t->out_folder);
+	else if (out_folder_commit(&t->out_folder) && t->args->remove &&
+		 !t->damaged)
+		in_remove(&t->in);
+}
+
+/* --output-dir names a folder, which may be new. */
+static bool make_output_dir(const struct task *t)
+{
+	const char *dir = t->args->output_dir;
+
+	if (!dir || mkdir(dir, 0777) == 0 || errno == EEXIST)
+		return true;
+	message_error(t->in.name, "cannot make the folder %s: %s", dir,
+		      strerror(errno));
+	return false;
+}
+
 static void work_to_output(struct task *t)
 {
 	const struct args *a = t->args;
@@ -238,7 +298,13 @@ static void work_to_output(struct task *t)
 
 	if (where == SKIP ||
 	    (where == TO_FILE && base_file_is_output(a, name)) ||
-	    (a->remove && base_file_is_input(a, t->in.path)) ||
+	    (a->remove && base_file_is_input(a, t->in.path)))
+		goto out;
+	if (where == TO_FOLDER) {
+		work_to_folder(t, name, flags);
+		goto out;
+	}
+	if (!make_output_dir(t) ||
 	    !out_open(&t->out, where == TO_FILE ? name : NULL, &t->in, flags))
 		goto out;
 	if (!work(t, &t->out.sink))
@@ -249,14 +315,33 @@ out:
 	free(name);
 }
 
+/*
+ * Look at what it is, and unpack what has to be. All that the input is read
+ * from is open now, the files of a folder aside.
+ */
+static bool prepare(struct task *t)
+{
+	enum mode mode = t->args->mode;
+
+	if (mode != MODE_ENCODE && !content_suits(t))
+		return false;
+	if (mode == MODE_DECODE)
+		look_at_format(t);
+	return mode == MODE_ENCODE || (mode == MODE_CONVERT && !t->packed) ?
+		       in_prepare(&t->in) : true;
+}
+
 void convert_file(const struct args *args, struct sens_table *sens,
 		  const struct base_file *base, const char *path)
 {
 	struct task t = {.args = args, .sens = sens, .base = base,
 			 .last = args_is_last(args, path)};
+	bool takes_models = args->mode == MODE_ENCODE ||
+			    args->mode == MODE_CONVERT;
 	struct sink none;
 
 	if (!in_open(&t.in, path, (args->force ? IN_FORCE : 0) |
+			 (takes_models ? IN_MODEL : 0) |
 			 (args->mode == MODE_EXTRACT ? 0 : IN_SEQUENTIAL)))
 		return;
 	t.env = (struct job_env){
@@ -271,9 +356,16 @@ void convert_file(const struct args *args, struct sens_table *sens,
 	};
 	scratch_file_open(&t.scratch);
 	t.scratch_ops = scratch_file_ops(&t.scratch);
-	if (args->mode != MODE_ENCODE && !content_suits(&t)) {
-		/* told */
-	} else if (args->mode == MODE_TEST) {
+		return job_extract(&t->env, &ext, src, out, &t->rep, err);
+	beside_wish(&beside, t->in.folder ? t->in.inside : t->in.path, dec.dtype, &wish);
+	if (t->args->mode == MODE_CONVERT && !t->packed) {
+		struct convert_options con = {.to = dec.to, .wish = &wish};
+
+		return job_convert(&t->env, &con, src, out, &t->rep, err);
+	}
+	if (is_for_folder(t)) {
+		dec.to = "folder";
+		dec.to_folder = true;
 		work(&t, NULL);
 	} else if (args->encode.dry_run && args->mode == MODE_ENCODE) {
 		sink_init_null(&none);

@@ -5,9 +5,9 @@
 
 #include "cli/folder.h"
 
-#include "base/json.h"
 #include "cli/in_file.h"
 #include "cli/message.h"
+#include "formats/shards.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -18,12 +18,10 @@
 #include <unistd.h>
 
 #define SINGLE "model.safetensors"
-#define INDEX "model.safetensors.index.json"
 #define PACKED ".hvqz"
 
 enum {
 	MAX_CONFIG = 4 << 20,
-	MAX_INDEX = 16 << 20,
 	LOOK = 64 << 10,
 };
 
@@ -243,104 +241,31 @@ static bool load_member(struct load *l, const char *dir, const char *name)
 	return good;
 }
 
-/* Can the name of a shard only mean a file of this very folder? */
-static bool is_plain(const char *name)
-{
-	return *name && strcmp(name, ".") && strcmp(name, "..") &&
-	       !strchr(name, '/');
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* The files that map (tensor: file) names, sorted and each once. */
-static enum hvqz_ret list_shards(const json_t *map, const char ***list,
-				 size_t *n, struct hvqz_err *err)
-{
-	size_t n_tensors = json_object_size(map), kept = 0;
-	const char *tensor;
-	json_t *value;
-
-	*n = 0;
-	*list = NULL;
-	if (!n_tensors)
-		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "'weight_map' is missing, empty or not an "
-				 "object");
-	*list = malloc(n_tensors * sizeof(**list));
-	if (!*list)
-		return hvqz_nomem(err, n_tensors * sizeof(**list),
-				  "the shards");
-	json_object_foreach((json_t *)map, tensor, value) {
-		const char *file = json_string_value(value);
-
-		if (!file || !is_plain(file))
-			return hvqz_fail_tensor(err, HVQZ_DAMAGED, tensor,
-						"its file is '%.200s'; it "
-						"must be the plain name of a "
-						"file in the folder",
-						file ? file : "");
-		(*list)[(*n)++] = file;
-	}
-	qsort(*list, *n, sizeof(**list), by_name);
-	for (size_t i = 0; i < *n; i++)
-		if (!kept || strcmp((*list)[kept - 1], (*list)[i]))
-			(*list)[kept++] = (*list)[i];
-	*n = kept;
-	return HVQZ_OK;
-}
-
-/* The index's JSON; NULL: message. */
-static json_t *read_index(const char *dir)
+static bool load_shards(struct load *l, const char *dir)
 {
 	struct hvqz_err err = {0};
-	json_error_t e;
-	json_t *index;
+	struct shards shards;
+	bool good = true;
 	uint8_t *p;
 	size_t len;
 
-	if (!folder_read_file(dir, INDEX, MAX_INDEX, &p, &len))
-		return NULL;
-	index = hvqz_json_load(p ? (const char *)p : "", len,
-			       JSON_REJECT_DUPLICATES, &e);
-	free(p);
-	if (!index) {
-		hvqz_fail(&err, HVQZ_DAMAGED,
-			  "not JSON: line %d, column %d: %s", e.line,
-			  e.column, e.text);
-		complain(dir, INDEX, &err);
-	}
-	return index;
-}
-
-static bool load_shards(struct load *l, const char *dir)
-{
-	json_t *index = read_index(dir);
-	struct hvqz_err err = {0};
-	const char **shards;
-	bool good = false;
-	size_t n;
-
-	if (!index)
+	if (!folder_read_file(dir, SHARDS_INDEX, SHARDS_MAX_INDEX, &p, &len))
 		return false;
-	if (list_shards(json_object_get(index, "weight_map"), &shards, &n,
-			&err) != HVQZ_OK) {
-		complain(dir, INDEX, &err);
-	} else {
-		good = true;
-		for (size_t i = 0; i < n && good; i++)
-			good = load_member(l, dir, shards[i]);
+	if (shards_parse(p, len, &shards, &err) != HVQZ_OK) {
+		complain(dir, SHARDS_INDEX, &err);
+		good = false;
 	}
-	free(shards);
-	json_decref(index);
+	free(p);
+	for (size_t i = 0; i < shards.n && good; i++)
+		good = load_member(l, dir, shards.name[i]);
+	shards_free(&shards);
 	return good;
 }
 
 static bool load_dir(struct load *l, const char *dir)
 {
-	static const char *const names[] = {SINGLE, SINGLE PACKED, INDEX};
+	static const char *const names[] = {SINGLE, SINGLE PACKED,
+					    SHARDS_INDEX};
 	bool there[3];
 
 	for (size_t i = 0; i < 3; i++) {
@@ -355,7 +280,7 @@ static bool load_dir(struct load *l, const char *dir)
 		return load_member(l, dir, SINGLE);
 	if (there[2])
 		return load_shards(l, dir);
-	message_error(dir, "has neither " SINGLE " nor " INDEX);
+	message_error(dir, "has neither " SINGLE " nor " SHARDS_INDEX);
 	return false;
 }
 

@@ -7,7 +7,11 @@ static const char usage[] =
 	"Usage: hvqz [OPTION]... [FILE]...\n"
 	"Compress the weights of a language model into FILE.hvqz, and back.\n"
 	"Without FILE, or when it is -, from standard input to standard "
-	"output.\n\n";
+	"output.\n"
+	"FILE is a safetensors, NumPy (npz, npy) or PyTorch file, a tar or zip "
+	"archive\n"
+	"with such files in it, any of these compressed, or a model's "
+	"folder.\n\n";
 
 static const char brief[] =
 	"  -z            encode (the default)\n"
@@ -101,11 +105,18 @@ static const char decoding[] =
 	"  gguf                   read and written; from safetensors with "
 	"config.json\n"
 	"                         and tokenizer.json beside it (Llama family)\n"
+	"  tar, zip               archives of such files and others; read and "
+	"written\n"
+	"  npy, npz               NumPy's; read and written\n"
+	"  torch                  PyTorch's zip; read, pickles never executed; "
+	"written\n"
 	"  hvqz                   ours\n";
 
 static const char files[] =
 	"\nFiles:\n"
 	"  -o, --output FILE      write to FILE; - is standard output\n"
+	"      --output-dir DIR   write to files in DIR; with -d a folder's files\n"
+	"                         themselves\n"
 	"  -c, --stdout           write to standard output\n"
 	"  -S, --suffix .SUF      suffix instead of .hvqz\n"
 	"  -k, --keep             keep the source (the default)\n"

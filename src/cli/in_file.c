@@ -5,11 +5,18 @@
 
 #include "cli/in_file.h"
 
+#include "cli/in_folder.h"
 #include "cli/message.h"
+#include "cli/scratch_file.h"
 #include "cli/signals.h"
+#include "cli/suffix.h"
+#include "formats/format.h"
+#include "formats/shards.h"
+#include "stream/unpack.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,9 +28,55 @@ static bool refuse(struct in_file *in, const char *why)
 	return false;
 }
 
+/* Where path is a shards' index, the folder it is in; the caller frees. */
+static char *folder_of_index(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t n = slash ? (size_t)(slash - path) : 0;
+
+	if (strcmp(slash ? slash + 1 : path, SHARDS_INDEX))
+		return NULL;
+	if (!slash)
+		return strdup(".");
+	return strndup(path, n ? n : 1);
+}
+
+/* Is path a folder, or an index in one? Then it is open now. */
+static bool open_folder(struct in_file *in, const char *path, bool *good)
+{
+	struct stat st;
+
+	in->folder_path = folder_of_index(path);
+	if (in->folder_path)
+		path = in->folder_path;
+	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+		return false;
+	in->path = in->name = path;
+	in->st = st;
+	in->fd = -1;
+	in->inside = suffix_add(path, "/");
+	if (in->inside)
+		in->folder = in_folder_open(path);
+	else
+		message_error(in->name, "out of memory");
+	if (in->folder) {
+		in_folder_source(in->folder, &in->src);
+	} else {
+		free(in->folder_path);
+		free(in->inside);
+	}
+	*good = in->folder;
+	return true;
+}
+
 bool in_open(struct in_file *in, const char *path, unsigned flags)
 {
-	*in = (struct in_file){.path = path, .name = path};
+	bool good;
+
+	*in = (struct in_file){.path = path, .name = path, .spool = -1};
+	if (flags & IN_MODEL && strcmp(path, "-") &&
+	    open_folder(in, path, &good))
+		return good;
 	if (!*path) {
 		in->fd = -1;
 		in->name = "''";
@@ -47,7 +100,7 @@ bool in_open(struct in_file *in, const char *path, unsigned flags)
 	if (fstat(in->fd, &in->st) < 0)
 		return refuse(in, strerror(errno));
 	if (S_ISDIR(in->st.st_mode))
-		return refuse(in, "is a directory; give the files in it");
+		return refuse(in, "is a directory, not a file");
 	if (!(flags & IN_FORCE) && isatty(in->fd))
 		return refuse(in, "is a terminal, and models are not typed; "
 			      "-f reads it all the same, 'hvqz -h' helps");
@@ -57,6 +110,111 @@ bool in_open(struct in_file *in, const char *path, unsigned flags)
 	fd_source_init(&in->src, &in->io, in->fd, &in->st, in->name);
 	return true;
 }
+
+/* ---- compressed, or scattered ---- */
+
+static bool complain(const struct in_file *in, const struct hvqz_err *err)
+{
+	message_err(in->name, err);
+	return false;
+}
+
+static bool begin_unpacking(struct in_file *in)
+{
+	struct hvqz_err err = {0};
+
+	/* What libarchive is shown belongs to this source now. */
+	in->packed = in->src;
+	in->src = (struct source){0};
+	if (unpack_open(&in->unpack, &in->packed, &err) != HVQZ_OK) {
+		source_free(&in->packed);
+		unpack_close(in->unpack);
+		in->unpack = NULL;
+		return complain(in, &err);
+	}
+	unpack_source(in->unpack, &in->src);
+	return true;
+}
+
+static bool write_all(int fd, const uint8_t *p, size_t n)
+{
+	while (n) {
+		ssize_t r = write(fd, p, n);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			return false;
+		p += r;
+		n -= (size_t)r;
+	}
+	return true;
+}
+
+static bool copy_to_spool(struct in_file *in)
+{
+	const char *dir = scratch_file_folder();
+	struct hvqz_err err = {0};
+	const uint8_t *p;
+	struct stat st;
+	size_t n;
+
+	for (;;) {
+		if (source_ahead(&in->src, 1, &p, &n, &err) != HVQZ_OK)
+			return complain(in, &err);
+		if (!n)
+			break;
+		if (signals_stopped(NULL))
+			return false;
+		if (!write_all(in->spool, p, n)) {
+			message_error(in->name, "has to be read twice, and the "
+				      "temporary copy in %s fails at byte %llu:"
+				      " %s (TMPDIR chooses another place)",
+				      dir, (unsigned long long)in->src.off,
+				      strerror(errno));
+			return false;
+		}
+		source_consume(&in->src, n);
+	}
+	if (lseek(in->spool, 0, SEEK_SET) < 0 || fstat(in->spool, &st) < 0) {
+		message_error(in->name, "%s", strerror(errno));
+		return false;
+	}
+	source_free(&in->src);
+	fd_source_init(&in->src, &in->io, in->spool, &st, in->name);
+	return true;
+}
+
+bool in_prepare(struct in_file *in)
+{
+	const struct reader_ops *r = NULL;
+	struct scratch_file spool;
+	struct hvqz_err err = {0};
+	const uint8_t *p;
+	size_t n;
+
+	if (format_detect(&in->src, &r, &err) != HVQZ_OK &&
+	    source_ahead(&in->src, 8, &p, &n, &err) == HVQZ_OK &&
+	    unpack_bid(p, n)) {
+		if (!begin_unpacking(in))
+			return false;
+		if (format_detect(&in->src, &r, &err) != HVQZ_OK)
+			return complain(in, &err);
+	}
+	/* Whatever else is wrong with it, the job will say. */
+	if (!r || !r->needs_seek || source_can_seek(&in->src))
+		return true;
+	scratch_file_open(&spool);
+	in->spool = spool.fd;
+	if (in->spool >= 0)
+		return copy_to_spool(in);
+	message_error(in->name, "has to be read twice, and no temporary file "
+		      "can be made in %s: %s (TMPDIR chooses another place)",
+		      scratch_file_folder(), strerror(spool.error));
+	return false;
+}
+
+/* ---- did it hold still? ---- */
 
 static bool same_time(struct timespec a, struct timespec b)
 {
@@ -74,6 +232,8 @@ bool in_unchanged(const struct in_file *in)
 {
 	struct stat now;
 
+	if (in->folder)
+		return in_folder_unchanged(in->folder);
 	if (!in->regular)
 		return true;
 	if (fstat(in->fd, &now) < 0) {
@@ -132,6 +292,14 @@ void in_remove(const struct in_file *in)
 void in_close(struct in_file *in)
 {
 	source_free(&in->src);
-	if (in->path)
+	if (in->spool >= 0)
+		close(in->spool);
+	unpack_close(in->unpack);
+	if (in->unpack)
+		source_free(&in->packed);
+	in_folder_close(in->folder);
+	free(in->folder_path);
+	free(in->inside);
+	if (in->path && in->fd >= 0)
 		close(in->fd);
 }

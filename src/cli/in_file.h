@@ -1,5 +1,6 @@
 /*
- * in_file.h - an input: standard input or a file, and whether it held still.
+ * in_file.h - an input: standard input, a file or a model's folder, and whether
+ * it held still.
  *
  * Says its own error messages.
  */
@@ -19,18 +20,34 @@ struct in_file {
 	bool regular;
 	struct fd_stream io;
 	struct source src;
+	struct in_folder *folder;	/* or NULL */
+	char *folder_path;		/* of an index that was named; owned */
+	char *inside;			/* the folder with a slash; owned */
+	/* Between what is read and src, where in_prepare() has put them: */
+	struct unpack *unpack;		/* or NULL */
+	struct source packed;
+	int spool;			/* descriptor of a copy, or -1 */
 };
 
 enum in_flags {
 	IN_FORCE = 1,		/* a terminal is fine */
 	IN_SEQUENTIAL = 2,	/* all of it will be read, once */
+	IN_MODEL = 4,		/* a folder is fine, as is its shards' index */
 };
 
 /*
  * Open path ("-" is standard input) into *in, which must not move until
- * in_close(). A directory or a terminal (without IN_FORCE) is refused.
+ * in_close(). A directory (without IN_MODEL) or a terminal (without IN_FORCE)
+ * is refused.
  */
 bool in_open(struct in_file *in, const char *path, unsigned flags);
+
+/*
+ * The input is a model file: where it is compressed, src becomes what it
+ * unpacks to; where its format has to seek and src cannot, src becomes a copy
+ * in a nameless temporary file ($TMPDIR or /tmp).
+ */
+bool in_prepare(struct in_file *in);
 
 /* Has the file kept its size and times? False: error message. */
 bool in_unchanged(const struct in_file *in);

@@ -19,7 +19,7 @@ uint64_t listing_raw(const struct listing *l)
 {
 	const struct model *m = &l->info.model;
 
-	return l->is_hvqz ? m->head_len + m->data_size : l->file_size;
+	return l->is_hvqz ? format_source_size(m) : l->file_size;
 }
 
 double listing_bpp(uint64_t bytes, uint64_t n_params)
@@ -322,10 +322,14 @@ void list_file(const struct args *args, const char *path,
 	struct in_file in;
 	bool conditions = args->common.verbosity > 1;
 
-	if (!in_open(&in, path, args->force ? IN_FORCE : 0))
+	if (!in_open(&in, path, IN_MODEL | (args->force ? IN_FORCE : 0)))
 		return;
-	if (args_is_last(args, path))
-		sandbox_close(-1, NULL, NULL, 3);	/* -vv is a page here */
+	if (!in_prepare(&in)) {
+		in_close(&in);
+		return;
+	}
+	if (args_is_last(args, path))		/* -vv is a page here */
+		sandbox_close(-1, NULL, in.folder ? in.inside : NULL, 3);
 	env.notes = (struct hvqz_notes){message_note, (void *)in.name};
 	if (job_list(&env, &in.src, conditions, &l, &err) != HVQZ_OK)
 		message_err(in.name, &err);

@@ -46,7 +46,9 @@ enum {
 	FS_WRITE_FILE = 1 << 1,
 	FS_READ_FILE = 1 << 2,
 	FS_READ_DIR = 1 << 3,
+	FS_REMOVE_DIR = 1 << 4,
 	FS_REMOVE_FILE = 1 << 5,
+	FS_MAKE_DIR = 1 << 7,
 	FS_MAKE_REG = 1 << 8,
 	FS_ALL_1 = (1 << 13) - 1,	/* version 1: execute … make symlinks */
 	FS_REFER = 1 << 13,		/* 2: rename between folders */
@@ -136,6 +138,11 @@ static void allow_beside(int ruleset, const char *path, uint64_t rights)
 	free(s);
 }
 
+static void tell_none(int level)
+{
+	message_info(level, NULL, "sandbox: none, the kernel has no Landlock");
+}
+
 void sandbox_close(int folder, const char *beside, const char *reads,
 		   int level)
 {
@@ -143,8 +150,7 @@ void sandbox_close(int folder, const char *beside, const char *reads,
 	int v = version(), ruleset = v ? begin(v) : -1;
 
 	if (ruleset < 0) {
-		message_info(level, NULL, "sandbox: none, the kernel has no "
-			     "Landlock");
+		tell_none(level);
 		return;
 	}
 	allow(ruleset, folder, rights);
@@ -156,11 +162,32 @@ void sandbox_close(int folder, const char *beside, const char *reads,
 				: "no file can be opened any more", level);
 }
 
+void sandbox_close_tree(int folder, const char *beside, int level)
+{
+	int v = version(), ruleset = v ? begin(v) : -1, parent;
+
+	if (ruleset < 0) {
+		tell_none(level);
+		return;
+	}
+	allow(ruleset, folder, FS_WRITE_FILE | FS_READ_DIR | FS_REMOVE_FILE |
+			       FS_MAKE_REG | FS_REMOVE_DIR | FS_MAKE_DIR);
+	parent = openat(folder, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	allow(ruleset, parent, FS_REMOVE_DIR);
+	if (parent >= 0)
+		close(parent);
+	if (beside)
+		allow_beside(ruleset, beside, FS_REMOVE_FILE);
+	enter(ruleset, v, "files can be written only in the output's folder",
+	      level);
+}
+
 void sandbox_read_only(const char *const *paths, size_t n, const char *also,
 		       int level)
 {
 	uint64_t rights = FS_WRITE_FILE | FS_READ_FILE | FS_READ_DIR |
-			  FS_REMOVE_FILE | FS_MAKE_REG;
+			  FS_REMOVE_FILE | FS_MAKE_REG | FS_REMOVE_DIR |
+			  FS_MAKE_DIR;
 	int v = version(), ruleset = v ? begin(v) : -1;
 
 	if (ruleset < 0)
@@ -182,6 +209,13 @@ void sandbox_close(int folder, const char *beside, const char *reads,
 	(void)folder;
 	(void)beside;
 	(void)reads;
+	message_info(level, NULL, "sandbox: none in this build");
+}
+
+void sandbox_close_tree(int folder, const char *beside, int level)
+{
+	(void)folder;
+	(void)beside;
 	message_info(level, NULL, "sandbox: none in this build");
 }
 

@@ -26,8 +26,15 @@ void sandbox_close(int folder, const char *beside, const char *reads,
 		   int level);
 
 /*
+ * The same for an output of many files: beneath the folder, a descriptor, files
+ * and folders can be made, written and removed, and the folder itself removed.
+ */
+void sandbox_close_tree(int folder, const char *beside, int level);
+
+/*
  * From now on: any file can be read; in the folders of the files paths[n],
- * and in the folder also, files can be made, written and removed, nowhere else.
+ * and in the folder also, files and folders can be made, written and
+ * removed, nowhere else.
  */
 void sandbox_read_only(const char *const *paths, size_t n, const char *also,
 		       int level);

@@ -22,4 +22,23 @@ char *suffix_add(const char *path, const char *suffix);
  */
 char *suffix_strip(const char *path, const char *suffix);
 
+/*
+ * What a model at path becomes: a folder's slashes are left out (NULL, errno
+ * EINVAL: a path like "." or "/", that has no name), and if it was compressed
+ * the suffix that says so.
+ */
+char *suffix_encoded(const char *path, bool compressed, const char *suffix);
+
+/*
+ * What path decodes to: stripped, and where to names a format with that
+ * format's suffix instead of the one it has now.
+ */
+char *suffix_decoded(const char *path, const char *suffix, const char *to);
+
+/* What a model at path is called in another format; as for suffix_encoded(). */
+char *suffix_converted(const char *path, bool compressed, const char *to);
+
+/* The last part of name, in dir. Frees name. NULL: no memory. */
+char *suffix_move(char *name, const char *dir);
+
 #endif

@@ -64,6 +64,12 @@ enum hvqz_ret base_open(struct base_model *b, struct source *src,
 	TRY(format_detect(src, &reader, err));
 	TRY_OUT(reader->head(src, &b->model, &state, err));
 	reader->free(state);
+	if (reader->offset) {
+		ret = hvqz_fail(err, HVQZ_UNSUPPORTED, "a base model has to "
+				"be a safetensors file, not of the format %s",
+				reader->name);
+		goto out;
+	}
 	TRY_OUT(hash_all(src, b->digest, err));
 	return HVQZ_OK;
 out:

@@ -18,6 +18,7 @@ struct candidate {
 	const struct tensor *t;
 	const struct tensor_plan *tp;
 	uint32_t number;
+	uint64_t at;		/* of its first byte in the source */
 	XXH128_hash_t hash;
 };
 
@@ -108,7 +109,7 @@ static enum hvqz_ret hash_part(struct source *src, uint64_t at, uint64_t n,
 }
 
 /* Hash the first most bytes of each; then only those alike are left. */
-static enum hvqz_ret look(struct source *src, uint64_t data, uint64_t most,
+static enum hvqz_ret look(struct source *src, uint64_t most,
 			  struct candidate *v, size_t *n,
 			  bool (*stopped)(void *ctx), void *stopped_ctx,
 			  struct hvqz_err *err)
@@ -129,7 +130,7 @@ static enum hvqz_ret look(struct source *src, uint64_t data, uint64_t most,
 					"stopped by a signal");
 			goto out;
 		}
-		TRY_OUT(hash_part(src, data + t->off + t->skew,
+		TRY_OUT(hash_part(src, v[i].at,
 				  t->size < most ? t->size : most, s, buf,
 				  &v[i].hash, err));
 	}
@@ -173,7 +174,7 @@ out:
  * bytes too is a copy. data: where tensors begin.
  */
 static enum hvqz_ret settle(struct copies *c, struct source *src,
-			    uint64_t data, const struct candidate *v, size_t n,
+			    const struct candidate *v, size_t n,
 			    size_t n_tensors, struct plan *plan,
 			    struct hvqz_err *err)
 {
@@ -194,9 +195,8 @@ static enum hvqz_ret settle(struct copies *c, struct source *src,
 		c->shared[v[i].number] = true;
 		c->hash[v[i].number] = v[i].hash;
 		if (same)
-			TRY(compare(src, data + first->t->off + first->t->skew,
-				    data + v[i].t->off + v[i].t->skew,
-				    v[i].t->size, &same, err));
+			TRY(compare(src, first->at, v[i].at, v[i].t->size,
+				    &same, err));
 		if (!same) {
 			first = &v[i];
 			n_same = 0;
@@ -212,7 +212,8 @@ static enum hvqz_ret settle(struct copies *c, struct source *src,
 }
 
 enum hvqz_ret copies_find(struct copies *c, struct source *src,
-			  const struct model *m, struct plan *plan,
+			  const uint64_t *at, const struct model *m,
+			  struct plan *plan,
 			  bool (*stopped)(void *ctx), void *stopped_ctx,
 			  struct hvqz_err *err)
 {
@@ -231,13 +232,13 @@ enum hvqz_ret copies_find(struct copies *c, struct source *src,
 				.t = &m->tensors[i],
 				.tp = &plan->t[i],
 				.number = (uint32_t)i,
+				.at = at ? at[i] : data + m->tensors[i].off +
+						   m->tensors[i].skew,
 			};
 	keep_alike(v, &n);
-	TRY_OUT(look(src, data, PEEK, v, &n, stopped, stopped_ctx, err));
-	TRY_OUT(look(src, data, UINT64_MAX, v, &n, stopped, stopped_ctx,
-		     err));
-	TRY_OUT(settle(c, src, data, v, n, m->n_tensors, plan,
-		       err));
+	TRY_OUT(look(src, PEEK, v, &n, stopped, stopped_ctx, err));
+	TRY_OUT(look(src, UINT64_MAX, v, &n, stopped, stopped_ctx, err));
+	TRY_OUT(settle(c, src, v, n, m->n_tensors, plan, err));
 	TRY_OUT(source_seek(src, data, err));
 out:
 	free(v);

@@ -21,13 +21,15 @@ struct copies {
 
 /*
  * Find them. src can seek and is at the first byte of tensor data, where it is
- * left again. Only tensors that may have equals are read: first their first
+ * left again; where tensors do not follow each other, at [n_tensors] says
+ * where in src they begin (else NULL). Only tensors that may have equals are read: first their first
  * bytes, then those that these are alike in. Equal is what has the same size,
  * dtype, XXH3-128 and bytes. A lossy tensor is no copy of one that has sensitivities
  * or a rule of its own. What plan says of copies' chunks is taken back.
  */
 enum hvqz_ret copies_find(struct copies *c, struct source *src,
-			  const struct model *m, struct plan *plan,
+			  const uint64_t *at, const struct model *m,
+			  struct plan *plan,
 			  bool (*stopped)(void *ctx), void *stopped_ctx,
 			  struct hvqz_err *err);
 void copies_free(struct copies *c);

@@ -1,6 +1,7 @@
 /*
  * decode.c - jobs: restore a .hvqz, or only test it.
  */
+#include "formats/pieces.h"
 #include "formats/safetensors.h"
 #include "job/damage.h"
 #include "job/walk.h"
@@ -81,7 +82,7 @@ static enum hvqz_ret plan_output(struct decode_job *j, struct hvqz_err *err)
 {
 	struct model *m = &j->info.model;
 	const char *to = j->opt->to ? j->opt->to : m->format;
-	bool same = j->opt->writer || !strcmp(to, m->format);
+	bool same = true;
 
 	j->writer = format_converter(m->format, to);
 	j->state = j->writer ? (void *)j->opt->wish : NULL;
@@ -97,8 +98,21 @@ static enum hvqz_ret plan_output(struct decode_job *j, struct hvqz_err *err)
 	for (size_t i = 0; i < m->n_tensors && same; i++)
 		same = restored_dtype(&j->info, i, j->opt->dtype) ==
 		       m->tensors[i].dtype;
+	for (size_t i = 0; i < m->n_tensors; i++)
+		m->inexact |= j->info.tensor_flags[i] & TENSOR_LOSSY;
+	if (j->writer == &folder_writer && !j->opt->to_folder)
+		return hvqz_fail(err, HVQZ_USAGE,
+				 "holds the files of a folder: --output-dir "
+				 "DIR makes it again, --to tar puts them into "
+				 "one file");
 	if (same)
 		return j->writer->plan(m, &j->state, err);
+	if (!j->opt->writer && format_has_files(m->format) &&
+	    format_has_files(to))
+		return hvqz_fail(err, HVQZ_UNSUPPORTED,
+				 "--dtype changes the headers of the files in "
+				 "a %s: --to safetensors makes one file of "
+				 "the tensors", m->format);
 	/* Another header is needed; the metadata is kept where it can be. */
 	TRY(restored_model(&j->info, j->opt->dtype, NULL, &j->made, err));
 	if (!j->opt->writer && !strcmp(to, "safetensors") &&
@@ -107,7 +121,8 @@ static enum hvqz_ret plan_output(struct decode_job *j, struct hvqz_err *err)
 					  &j->made.head, &j->made.head_len,
 					  err));
 		strcpy(j->made.format, "safetensors");
-	} else if (!j->opt->writer && m->head) {
+	} else if (!j->opt->writer && m->head &&
+		   !format_has_pieces(m->format)) {
 		/* Another format's writer can tell what changes in its own. */
 		j->made.head = malloc(m->head_len);
 		if (!j->made.head)

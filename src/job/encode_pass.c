@@ -446,6 +446,27 @@ static enum hvqz_ret use_base(struct encode_job *j, struct hvqz_err *err)
 	return HVQZ_OK;
 }
 
+static enum hvqz_ret find_copies(struct encode_job *j, struct source *src,
+				 struct hvqz_err *err)
+{
+	const struct model *m = &j->info.model;
+	uint64_t *at = NULL;
+	enum hvqz_ret ret;
+
+	if (j->reader->offset) {
+		at = malloc((m->n_tensors + 1) * sizeof(*at));
+		if (!at)
+			return hvqz_nomem(err, m->n_tensors * sizeof(*at),
+					  "the tensors' places");
+		for (size_t i = 0; i < m->n_tensors; i++)
+			at[i] = j->reader->offset(j->state, i);
+	}
+	ret = copies_find(&j->copies, src, at, m, &j->plan, j->env->stopped,
+			  j->env->stopped_ctx, err);
+	free(at);
+	return ret;
+}
+
 /* Everything that is known before the first chunk. */
 static enum hvqz_ret prepare(struct encode_job *j, struct source *src,
 			     struct hvqz_err *err)
@@ -466,8 +487,7 @@ static enum hvqz_ret prepare(struct encode_job *j, struct source *src,
 	if (j->opt->base)
 		TRY(use_base(j, err));
 	if (source_can_seek(src))
-		TRY(copies_find(&j->copies, src, m, &j->plan, j->env->stopped,
-				j->env->stopped_ctx, err));
+		TRY(find_copies(j, src, err));
 	info->copy_of = j->copies.of;
 	j->rep->n_copies = j->copies.n;
 	info->max_raw = j->plan.max_raw;
@@ -482,7 +502,8 @@ static enum hvqz_ret prepare(struct encode_job *j, struct source *src,
 	j->rep->n_params = m->n_params;
 	j->rep->n_tensors = m->n_tensors;
 	/* Copies have been read before all else. */
-	j->rep->in_bytes = m->head_len + j->copies.size;
+	j->rep->in_bytes = format_source_size(m) - m->data_size +
+			   j->copies.size;
 	return HVQZ_OK;
 }
 

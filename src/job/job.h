@@ -112,6 +112,7 @@ struct decode_options {
 	const char *to;		/* format name; NULL: the source's */
 	/* For the converter to that format, or NULL. */
 	const struct format_wish *wish;
+	bool to_folder;		/* out takes folders (formats/folder.h) */
 	/*
 	 * Whom to hand the tensors' bytes to, instead of a format's writer; out
 	 * may be NULL then. Its plan() finds writer_state in *state and leaves

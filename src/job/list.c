@@ -161,7 +161,7 @@ static enum hvqz_ret list_model(struct source *src, struct listing *l,
 	TRY(alloc_tensors(l, err));
 	for (size_t i = 0; i < m->n_tensors; i++)
 		l->t[i].stored = m->tensors[i].size;
-	l->file_size = m->head_len + m->data_size;
+	l->file_size = format_source_size(m);
 	return HVQZ_OK;
 }
 

@@ -14,6 +14,7 @@
  */
 #include "job/load.h"
 
+#include "formats/pieces.h"
 #include "job/job_internal.h"
 
 #include <stdlib.h>
@@ -34,6 +35,14 @@ struct load {
 	uint64_t hash;
 };
 
+/* Is t no weight of the model, but a file that came with it, or is in one? */
+static bool is_beside(const struct model *file, const struct tensor *t)
+{
+	return format_has_files(file->format) &&
+	       ((t->dtype == DTYPE_U8 && t->rank == 1) ||
+		strstr(t->name, ".safetensors/"));
+}
+
 static enum hvqz_ret load_plan(struct load *l, const struct model *file,
 			       struct hvqz_err *err)
 {
@@ -49,8 +58,9 @@ static enum hvqz_ret load_plan(struct load *l, const struct model *file,
 		return hvqz_nomem(err, n * sizeof(*l->weights),
 				  "the places of the tensors");
 	for (size_t i = 0; i < file->n_tensors; i++)
-		TRY(lm_model_place(l->lm, &file->tensors[i], &l->weights[i],
-				   err));
+		if (!is_beside(file, &file->tensors[i]))
+			TRY(lm_model_place(l->lm, &file->tensors[i],
+					   &l->weights[i], err));
 	return HVQZ_OK;
 }
 

@@ -48,6 +48,7 @@ struct model {
 	 */
 	uint8_t *rest;
 	size_t rest_len;
+	bool inexact;		/* to be written: not the source's very bytes */
 };
 
 void model_free(struct model *m);

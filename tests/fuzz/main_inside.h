@@ -49,6 +49,7 @@ void blas_env_settle_for(char **argv, const char *begin)
 /* The linker wraps these: convert.c calls them too. */
 void __wrap_sandbox_close(int folder, const char *beside, const char *reads,
 			  int level);
+void __wrap_sandbox_close_tree(int folder, const char *beside, int level);
 void __wrap_sandbox_read_only(const char *const *paths, size_t n,
 			      const char *also, int level);
 
@@ -56,6 +57,13 @@ void __wrap_sandbox_close(int folder, const char *beside, const char *reads,
 			  int level)
 {
 	(void)reads;
+	(void)folder;
+	(void)beside;
+	(void)level;
+}
+
+void __wrap_sandbox_close_tree(int folder, const char *beside, int level)
+{
 	(void)folder;
 	(void)beside;
 	(void)level;

@@ -1,0 +1,50 @@
+/*
+ * npy.h - the header of a NumPy array file, versions 1.0 to 3.0.
+ */
+#ifndef FORMATS_NPY_H
+#define FORMATS_NPY_H
+
+#include "base/buf.h"
+#include "model/model.h"
+
+enum {
+	NPY_MAGIC_LEN = 8,		/* with the version */
+	NPY_MAX_HEAD = 1 << 20,
+};
+
+struct npy {
+	bool is_tensor;		/* false: an array we keep as bytes */
+	bool is_turned;		/* in Fortran order: dim is reversed */
+	enum dtype dtype;
+	unsigned rank;
+	uint64_t dim[TENSOR_MAX_RANK];
+	size_t head_len;	/* bytes before the data */
+};
+
+/* Do these bytes begin an array file? */
+bool npy_bid(const uint8_t *p, size_t len);
+
+/*
+ * The header's length from the first 12 bytes (fewer when the file is that
+ * short): HVQZ_DAMAGED, HVQZ_UNSUPPORTED for a version we do not know.
+ */
+enum hvqz_ret npy_head_len(const uint8_t *p, size_t len, size_t *head_len,
+			   struct hvqz_err *err);
+
+/*
+ * The header, p [head_len]. Objects, structures, strings, dates, big-endian
+ * numbers, more than 8 dimensions: is_tensor is false. HVQZ_DAMAGED: not a
+ * header.
+ */
+enum hvqz_ret npy_parse(const uint8_t *p, size_t head_len, struct npy *npy,
+			struct hvqz_err *err);
+
+/*
+ * Append a header of version 1.0 for t. BF16 and the 8-bit floats are written
+ * as |V2 and |V1, which is how ml_dtypes does it; F4 and F6, which have no
+ * whole bytes, are HVQZ_UNSUPPORTED.
+ */
+enum hvqz_ret npy_make_head(const struct tensor *t, struct buf *b,
+			    struct hvqz_err *err);
+
+#endif

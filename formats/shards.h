@@ -1,0 +1,34 @@
+/*
+ * shards.h - the files that a model.safetensors.index.json names.
+ */
+#ifndef FORMATS_SHARDS_H
+#define FORMATS_SHARDS_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SHARDS_INDEX "model.safetensors.index.json"
+
+enum {
+	SHARDS_MAX_INDEX = 16 << 20,	/* bytes of JSON */
+	SHARDS_MAX = 1 << 16,
+};
+
+struct shards {
+	char **name;		/* sorted, each once; owned */
+	size_t n;
+};
+
+void shards_free(struct shards *s);
+
+/*
+ * The index, p [len]. HVQZ_DAMAGED: not JSON, no weight_map, a name that is
+ * not the plain name of a file beside the index (I1), more than SHARDS_MAX
+ * (I4). shards_free() in any case.
+ */
+enum hvqz_ret shards_parse(const uint8_t *p, size_t len, struct shards *s,
+			   struct hvqz_err *err);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * in_folder.h - a model's folder as an input: the stream of formats/folder.h
+ * over the regular files that lie right in it.
+ *
+ * Says its own error messages.
+ */
+#ifndef CLI_IN_FOLDER_H
+#define CLI_IN_FOLDER_H
+
+#include "formats/folder.h"
+
+#include <stdbool.h>
+
+struct in_folder;
+
+/*
+ * Open the folder at path. Folders in it are left out, with a warning;
+ * whatever is neither a file nor a folder is refused, links above all: every
+ * file is opened under the folder itself. NULL: error message.
+ */
+struct in_folder *in_folder_open(const char *path);
+
+/* A source that can seek. f must outlive it. */
+void in_folder_source(struct in_folder *f, struct source *src);
+
+/* Have all files kept their sizes and times? False: error message. */
+bool in_folder_unchanged(const struct in_folder *f);
+
+void in_folder_close(struct in_folder *f);
+
+#endif

@@ -1,0 +1,313 @@
+/*
+ * out_folder.c - the stream of a folder into files.
+ *
+ * Names come from a .hvqz somebody has sent: they have been checked to be
+ * relative and without "..", and every step on the way to a file is opened
+ * without following links.
+ */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "cli/out_folder.h"
+
+#include "cli/message.h"
+#include "cli/signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { TEMP_LEN = 64 };
+
+static enum hvqz_ret failed(const struct out_folder *f, const char *name,
+			    struct hvqz_err *err)
+{
+	return hvqz_fail(err, HVQZ_IO, "cannot write %.200s/%.200s: %s",
+			 f->path, name, strerror(errno));
+}
+
+/* The folder that file i is in, opened; *leaf is its name there. -1: errno. */
+static int open_parent(const struct out_folder *f, size_t i,
+		       const char **leaf)
+{
+	const char *name = f->files.v[i].name, *slash;
+	int at = dup(f->dir), next;
+	char part[256];
+
+	while (at >= 0 && (slash = strchr(name, '/'))) {
+		if ((size_t)(slash - name) >= sizeof(part)) {
+			close(at);
+			errno = ENAMETOOLONG;
+			return -1;
+		}
+		memcpy(part, name, (size_t)(slash - name));
+		part[slash - name] = '\0';
+		next = openat(at, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+					O_CLOEXEC);
+		close(at);
+		at = next;
+		name = slash + 1;
+	}
+	*leaf = name;
+	return at;
+}
+
+/* Make the folders on the way to name, those that are not there. */
+static enum hvqz_ret make_folders(struct out_folder *f, const char *name,
+				  struct hvqz_err *err)
+{
+	for (const char *slash = strchr(name, '/'); slash;
+	     slash = strchr(slash + 1, '/')) {
+		char *path = strndup(name, (size_t)(slash - name));
+		char **more = realloc(f->folders, (f->n_folders + 1) *
+						  sizeof(*more));
+
+		if (more)
+			f->folders = more;
+		if (!path || !more) {
+			free(path);
+			return hvqz_nomem(err, strlen(name), "a path");
+		}
+		if (mkdirat(f->dir, path, 0777) == 0) {
+			f->folders[f->n_folders++] = path;
+			continue;
+		}
+		if (errno != EEXIST) {
+			enum hvqz_ret ret = failed(f, path, err);
+
+			free(path);
+			return ret;
+		}
+		free(path);
+	}
+	return HVQZ_OK;
+}
+
+/* Hidden, short, and no other file's: the number tells files apart. */
+static void temp_name(size_t i, char *to)
+{
+	snprintf(to, TEMP_LEN, ".hvqz-%ld-%zu", (long)getpid(), i);
+}
+
+static enum hvqz_ret open_next(struct out_folder *f, struct hvqz_err *err)
+{
+	size_t i = f->file;
+	char temp[TEMP_LEN];
+	const char *leaf;
+	int at = open_parent(f, i, &leaf);
+
+	if (at < 0)
+		return failed(f, f->files.v[i].name, err);
+	temp_name(i, temp);
+	f->fd = openat(at, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
+				 O_CLOEXEC, 0600);
+	close(at);
+	if (f->fd < 0)
+		return failed(f, f->files.v[i].name, err);
+	f->n_temps = i + 1;
+	f->left = f->files.v[i].size;
+	return HVQZ_OK;
+}
+
+static enum hvqz_ret close_file(struct out_folder *f, struct hvqz_err *err)
+{
+	const char *name = f->files.v[f->file].name;
+	mode_t mask = umask(0);
+	int fd = f->fd;
+
+	umask(mask);
+	f->fd = -1;
+	f->file++;
+	if (fchmod(fd, 0666 & ~mask) < 0) {
+		/* It stays ours alone: safe. */
+	}
+	if (!(f->flags & OUT_NO_SYNC) && fsync(fd) < 0 && errno != EINVAL &&
+	    errno != EROFS && errno != ENOTSUP) {
+		close(fd);
+		return failed(f, name, err);
+	}
+	return close(fd) < 0 ? failed(f, name, err) : HVQZ_OK;
+}
+
+/* Up to the next file that wants bytes; empty ones are made on the way. */
+static enum hvqz_ret advance(struct out_folder *f, struct hvqz_err *err)
+{
+	while (f->fd < 0 || !f->left) {
+		if (f->fd >= 0)
+			TRY(close_file(f, err));
+		if (f->file == f->files.n)
+			return HVQZ_OK;
+		TRY(open_next(f, err));
+	}
+	return HVQZ_OK;
+}
+
+/* The first write is the whole table. */
+static enum hvqz_ret take_table(struct out_folder *f, const void *p, size_t n,
+				struct hvqz_err *err)
+{
+	struct source_memory memory;
+	struct source src;
+	enum hvqz_ret ret;
+	struct stat st;
+
+	source_init_memory(&src, &memory, p, n);
+	ret = folder_take_table(&src, &f->files, err);
+	source_free(&src);
+	TRY(ret);
+	f->has_table = true;
+	for (size_t i = 0; i < f->files.n; i++) {
+		const char *name = f->files.v[i].name;
+
+		TRY(make_folders(f, name, err));
+		if (fstatat(f->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		if (!S_ISREG(st.st_mode))
+			return hvqz_fail(err, HVQZ_IO,
+					 "%.200s/%.200s exists and is no "
+					 "file", f->path, name);
+		if (!(f->flags & OUT_FORCE))
+			return hvqz_fail(err, HVQZ_IO,
+					 "%.200s/%.200s exists already; -f "
+					 "replaces it", f->path, name);
+	}
+	return advance(f, err);
+}
+
+static enum hvqz_ret folder_write(void *ctx, const void *p, size_t n,
+				  struct hvqz_err *err)
+{
+	struct out_folder *f = ctx;
+	const char *from = p;
+
+	if (!f->has_table)
+		return take_table(f, p, n, err);
+	while (n) {
+		size_t want = n < f->left ? n : (size_t)f->left;
+		ssize_t r;
+
+		if (f->fd < 0)
+			return hvqz_fail(err, HVQZ_USAGE,
+					 "%zu bytes behind the last file", n);
+		if (signals_stopped(NULL))
+			return hvqz_fail(err, HVQZ_STOPPED,
+					 "stopped by a signal");
+		r = write(f->fd, from, want < 1 << 30 ? want : 1 << 30);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			return failed(f, f->files.v[f->file].name, err);
+		from += r;
+		n -= (size_t)r;
+		f->left -= (uint64_t)r;
+		TRY(advance(f, err));
+	}
+	return HVQZ_OK;
+}
+
+bool out_folder_open(struct out_folder *f, const char *path,
+		     const char *about, unsigned flags)
+{
+	static const struct sink_ops ops = {folder_write};
+
+	*f = (struct out_folder){.path = path, .about = about,
+				 .flags = flags, .dir = -1, .fd = -1};
+	f->made = mkdir(path, 0777) == 0;
+	if (f->made || errno == EEXIST)
+		f->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (f->dir < 0) {
+		message_error(about, "cannot write the folder %s: %s", path,
+			      strerror(errno));
+		if (f->made)
+			rmdir(path);
+		return false;
+	}
+	sink_init(&f->sink, &ops, f);
+	return true;
+}
+
+static void release(struct out_folder *f)
+{
+	if (f->fd >= 0)
+		close(f->fd);
+	close(f->dir);
+	members_free(&f->files);
+	for (size_t i = 0; i < f->n_folders; i++)
+		free(f->folders[i]);
+	free(f->folders);
+}
+
+/* Take away what was made: names from the first `named` files, temporaries. */
+static void undo(struct out_folder *f, size_t named)
+{
+	for (size_t i = 0; i < f->n_temps; i++) {
+		char temp[TEMP_LEN];
+		const char *leaf;
+		int at = open_parent(f, i, &leaf);
+
+		if (at < 0)
+			continue;
+		temp_name(i, temp);
+		if (i < named && !(f->flags & OUT_FORCE))
+			unlinkat(at, leaf, 0);
+		else
+			unlinkat(at, temp, 0);
+		close(at);
+	}
+	for (size_t i = f->n_folders; i-- > 0;)
+		unlinkat(f->dir, f->folders[i], AT_REMOVEDIR);
+	if (f->made)
+		rmdir(f->path);
+}
+
+static bool give_name(const struct out_folder *f, size_t i)
+{
+	char temp[TEMP_LEN];
+	const char *leaf;
+	int at = open_parent(f, i, &leaf), saved;
+	bool good;
+
+	if (at < 0)
+		return false;
+	temp_name(i, temp);
+	if (f->flags & OUT_FORCE)
+		good = renameat(at, temp, at, leaf) == 0;
+	else
+		good = linkat(at, temp, at, leaf, 0) == 0 &&
+		       unlinkat(at, temp, 0) == 0;
+	saved = errno;
+	if (good && !(f->flags & OUT_NO_SYNC))
+		fsync(at);
+	close(at);
+	errno = saved;
+	return good;
+}
+
+bool out_folder_commit(struct out_folder *f)
+{
+	size_t named = 0;
+	bool good;
+
+	while (named < f->n_temps && give_name(f, named))
+		named++;
+	good = named == f->files.n && f->has_table;
+	if (!good) {
+		message_error(f->about, "cannot write %s/%s: %s", f->path,
+			      named < f->files.n ? f->files.v[named].name
+						 : "", strerror(errno));
+		undo(f, named);
+	}
+	release(f);
+	return good;
+}
+
+void out_folder_discard(struct out_folder *f)
+{
+	undo(f, 0);
+	release(f);
+}

@@ -1,0 +1,41 @@
+/*
+ * out_folder.h - files that appear in a folder, all of them or none.
+ *
+ * Takes the stream of formats/folder.h apart. Every file is written under a
+ * temporary name where it belongs; when all are complete and on disk they are
+ * given their names. Says its own error messages.
+ */
+#ifndef CLI_OUT_FOLDER_H
+#define CLI_OUT_FOLDER_H
+
+#include "cli/out_file.h"
+#include "formats/folder.h"
+
+#include <stdbool.h>
+
+struct out_folder {
+	const char *path;
+	const char *about;	/* the input's name, for messages */
+	unsigned flags;		/* enum out_flags */
+	int dir;
+	bool made;		/* the folder itself is ours */
+	struct members files;
+	bool has_table;
+	size_t file;		/* the one being written, */
+	int fd;			/* its descriptor or -1, */
+	uint64_t left;		/* and what it still wants */
+	size_t n_temps;		/* files that have a temporary name */
+	char **folders;		/* made in it, outer ones first; owned */
+	size_t n_folders;
+	struct sink sink;
+};
+
+/* Make the folder path, or use it if it is there. */
+bool out_folder_open(struct out_folder *f, const char *path,
+		     const char *about, unsigned flags);
+
+/* False: error message; what had got a name is taken away again. */
+bool out_folder_commit(struct out_folder *f);
+void out_folder_discard(struct out_folder *f);
+
+#endif

@@ -1,0 +1,135 @@
+/* unpack.c - libarchive's filters between two sources. */
+#include "stream/unpack.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FREE_BYTES ((uint64_t)64 << 20)	/* that no ratio counts for */
+
+enum { RATIO = 1000 };
+
+struct unpack {
+	struct archive *a;
+	struct source *from;
+	size_t shown;		/* bytes of from that libarchive looks at */
+	struct hvqz_err why;	/* of a failed read */
+	uint64_t in, out;
+};
+
+static const struct {
+	const char *magic;
+	size_t len;
+	const char *name;
+} filters[] = {
+	{"\x1f\x8b\x08", 3, "gzip"},
+	{"\xfd" "7zXZ\0", 6, "xz"},
+	{"\x28\xb5\x2f\xfd", 4, "zstd"},
+	{"BZh", 3, "bzip2"},
+	{"\x04\x22\x4d\x18", 4, "lz4"},
+};
+
+const char *unpack_bid(const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < sizeof(filters) / sizeof(*filters); i++)
+		if (len >= filters[i].len &&
+		    !memcmp(p, filters[i].magic, filters[i].len))
+			return filters[i].name;
+	return NULL;
+}
+
+static la_ssize_t feed(struct archive *a, void *ctx, const void **p)
+{
+	struct unpack *u = ctx;
+	const uint8_t *bytes;
+	size_t n;
+
+	if (u->shown)
+		source_consume(u->from, u->shown);
+	u->shown = 0;
+	if (source_ahead(u->from, 1, &bytes, &n, &u->why) != HVQZ_OK) {
+		archive_set_error(a, EIO, "%s", u->why.msg);
+		return ARCHIVE_FATAL;
+	}
+	u->shown = n;
+	u->in += n;
+	*p = bytes;
+	return (la_ssize_t)n;
+}
+
+static enum hvqz_ret failed(const struct unpack *u, struct hvqz_err *err)
+{
+	const char *msg = archive_error_string(u->a);
+
+	if (u->why.ret != HVQZ_OK) {
+		if (err)
+			*err = u->why;
+		return u->why.ret;
+	}
+	return hvqz_fail(err, HVQZ_DAMAGED, "the compressed data cannot be "
+			 "unpacked: %.300s", msg ? msg : "damaged");
+}
+
+static enum hvqz_ret unpack_read(void *ctx, void *buf, size_t n, size_t *got,
+				 struct hvqz_err *err)
+{
+	struct unpack *u = ctx;
+	la_ssize_t r = archive_read_data(u->a, buf, n);
+
+	*got = 0;
+	if (r < 0)
+		return failed(u, err);
+	u->out += (uint64_t)r;
+	if (u->out > FREE_BYTES && u->out / RATIO > u->in)
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "%" PRIu64 " compressed bytes have become "
+				 "%" PRIu64 ": no model is like that", u->in,
+				 u->out);
+	*got = (size_t)r;
+	return HVQZ_OK;
+}
+
+enum hvqz_ret unpack_open(struct unpack **u, struct source *src,
+			  struct hvqz_err *err)
+{
+	struct unpack *x = calloc(1, sizeof(*x));
+	struct archive_entry *entry;
+
+	*u = x;
+	if (!x || !(x->a = archive_read_new()))
+		return hvqz_nomem(err, sizeof(*x), "unpacking");
+	x->from = src;
+	archive_read_support_filter_gzip(x->a);
+	archive_read_support_filter_xz(x->a);
+	archive_read_support_filter_zstd(x->a);
+	archive_read_support_filter_bzip2(x->a);
+	archive_read_support_filter_lz4(x->a);
+	archive_read_support_format_raw(x->a);
+	if (archive_read_open(x->a, x, NULL, feed, NULL) != ARCHIVE_OK ||
+	    archive_read_next_header(x->a, &entry) != ARCHIVE_OK)
+		return failed(x, err);
+	/* The last one is "none". */
+	if (archive_filter_count(x->a) > 2)
+		return hvqz_fail(err, HVQZ_UNSUPPORTED,
+				 "compressed %d times over; unpack it first",
+				 archive_filter_count(x->a) - 1);
+	return HVQZ_OK;
+}
+
+void unpack_source(struct unpack *u, struct source *out)
+{
+	static const struct source_ops ops = {unpack_read, NULL};
+
+	source_init(out, &ops, u, SOURCE_SIZE_UNKNOWN);
+}
+
+void unpack_close(struct unpack *u)
+{
+	if (!u)
+		return;
+	archive_read_free(u->a);
+	free(u);
+}
