@@ -13,35 +13,35 @@
 static const struct {
 	const char *p;
 	size_t len;
-	const char *word;	/* of the refusal; NULL: safetensors */
+	const char *word;	/* of the refusal; NULL: reader has it */
+	const struct reader_ops *reader;	/* NULL: safetensors */
 } inputs[] = {
-	{BYTES("\2\0\0\0\0\0\0\0{}"), NULL},
-	{BYTES("\x80\x02\0\0\0\0\0\0 \n\t {"), NULL},
-	{BYTES("\x1f\x8b\x08\0\0\0\0\0{\""), NULL},
-	{BYTES("\2\0\0\0\0\0\0\0[]"), NULL},
-	{BYTES("\0\0\0\0\0\0\0\0"), NULL},
-	{BYTES("\xff\xff\xff\xff\xff\xff\xff\xff{\"w\""), NULL},
-	{BYTES(""), "empty"},
-	{BYTES("\1\2\3"), "3 bytes"},
+	{BYTES("\2\0\0\0\0\0\0\0{}"), NULL, NULL},
+	{BYTES("\x80\x02\0\0\0\0\0\0 \n\t {"), NULL, NULL},
+	{BYTES("\x1f\x8b\x08\0\0\0\0\0{\""), NULL, NULL},
+	{BYTES("\2\0\0\0\0\0\0\0[]"), NULL, NULL},
+	{BYTES("\0\0\0\0\0\0\0\0"), NULL, NULL},
+	{BYTES("\xff\xff\xff\xff\xff\xff\xff\xff{\"w\""), NULL, NULL},
+	{BYTES(""), "empty", NULL},
+	{BYTES("\1\2\3"), "3 bytes", NULL},
 	{BYTES("version https://git-lfs.github.com/spec/v1\noid sha256:00\n"),
-	 "git-LFS"},
-	{BYTES("<!DOCTYPE html>\n<html></html>"), "HTML"},
-	{BYTES("\xef\xbb\xbf \n<HTML>"), "HTML"},
-	{BYTES("<?xml version=\"1.0\"?><Error><Code>NoSuchKey"), "XML"},
-	{BYTES("FUGG\0\0\0\3\0\0\0\0"), "other byte order"},
-	{BYTES("PK\3\4\24\0\0\0\0\0\0\0\0\0archive/data.pkl"), "PyTorch"},
-	{BYTES("PK\3\4\24\0\0\0\0\0\0\0\0\0weight.npy"), "npz"},
-	{BYTES("PK\3\4\24\0\0\0\0\0\0\0\0\0readme"), "zip"},
-	{BYTES("\x93NUMPY\1\0v\0{'descr'"), "npy"},
-	{BYTES("\x80\2}q\1X\3\0\0\0"), "pickle"},
-	{BYTES("\x80\4\x95\1\0\0\0\0\0\0\0"), "pickle"},
-	{BYTES("\x1f\x8b\x08\0\0\0\0\0\0\3"), "gzip"},
-	{BYTES("\xfd""7zXZ\0\0\4"), "xz"},
-	{BYTES("\x28\xb5\x2f\xfd\4\0\0\0"), "zstd"},
-	{BYTES("{\"metadata\":{\"total_size\":1}}"), "JSON"},
-	{BYTES("\x1b[31mcommand not found\x1b[0m\r\n"), "plain text"},
-	{BYTES("   \n"), "white space"},
-	{BYTES("\1\2\3\4\5\6\7\10\11\12\13\14"), "not a model"},
+	 "git-LFS", NULL},
+	{BYTES("<!DOCTYPE html>\n<html></html>"), "HTML", NULL},
+	{BYTES("\xef\xbb\xbf \n<HTML>"), "HTML", NULL},
+	{BYTES("<?xml version=\"1.0\"?><Error><Code>NoSuchKey"), "XML", NULL},
+	{BYTES("FUGG\0\0\0\3\0\0\0\0"), "other byte order", NULL},
+	{BYTES("PK\3\4\24\0\0\0\0\0\0\0\0\0readme"), NULL, &zip_reader},
+	{BYTES("PK\5\6\0\0\0\0\0\0\0\0"), NULL, &zip_reader},
+	{BYTES("\x93NUMPY\1\0v\0{'descr'"), NULL, &npy_reader},
+	{BYTES("\x80\2}q\1X\3\0\0\0"), "pickle", NULL},
+	{BYTES("\x80\4\x95\1\0\0\0\0\0\0\0"), "pickle", NULL},
+	{BYTES("\x1f\x8b\x08\0\0\0\0\0\0\3"), "gzip", NULL},
+	{BYTES("\xfd""7zXZ\0\0\4"), "xz", NULL},
+	{BYTES("\x28\xb5\x2f\xfd\4\0\0\0"), "zstd", NULL},
+	{BYTES("{\"metadata\":{\"total_size\":1}}"), "JSON", NULL},
+	{BYTES("\x1b[31mcommand not found\x1b[0m\r\n"), "plain text", NULL},
+	{BYTES("   \n"), "white space", NULL},
+	{BYTES("\1\2\3\4\5\6\7\10\11\12\13\14"), "not a model", NULL},
 };
 enum { N_INPUTS = sizeof(inputs) / sizeof(inputs[0]) };
 
@@ -62,7 +62,8 @@ START_TEST(detect)
 			      "no \"%s\" in \"%s\"", inputs[_i].word, err.msg);
 	} else {
 		ck_assert_int_eq(ret, HVQZ_OK);
-		ck_assert_ptr_eq(r, &safetensors_reader);
+		ck_assert_ptr_eq(r, inputs[_i].reader ? inputs[_i].reader
+						      : &safetensors_reader);
 	}
 	source_free(&src);
 }

@@ -110,6 +110,8 @@ says "hvqz: '': a file's name cannot be empty"
 
 # Directories, missing files, an error amid others.
 status 1 hvqz sub
+says "no model in it"
+status 1 hvqz -t sub
 says "is a directory"
 status 1 hvqz -d -f -o sub good
 says "is a directory"

@@ -1,0 +1,217 @@
+/*
+ * archive_case.h - for tests: archives made by hand, byte by byte, so that any
+ * byte can be wrong, and the way of a source through its reader and writer.
+ */
+#ifndef TESTS_ARCHIVE_CASE_H
+#define TESTS_ARCHIVE_CASE_H
+
+#include "base/crc32.h"
+#include "formats/format.h"
+#include "formats/pieces.h"
+#include "formats/tar.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One tensor "NAME" of four F32 numbers, as a whole safetensors file. */
+static inline void put_safetensors(struct buf *b, const char *name, char fill)
+{
+	char head[256];
+	int n = snprintf(head, sizeof(head), "{\"%s\":{\"dtype\":\"F32\","
+			 "\"shape\":[2,2],\"data_offsets\":[0,16]}}", name);
+
+	buf_u64(b, (uint64_t)n);
+	buf_put(b, head, (size_t)n);
+	for (int i = 0; i < 16; i++)
+		buf_u8(b, (uint8_t)fill);
+}
+
+/* An array file; len bytes of data. */
+static inline void put_npy(struct buf *b, const char *dict, size_t len)
+{
+	buf_put(b, "\x93NUMPY\1\0", 8);
+	buf_u16(b, (uint16_t)(strlen(dict) + 1));
+	buf_put(b, dict, strlen(dict));
+	buf_u8(b, '\n');
+	for (size_t i = 0; i < len; i++)
+		buf_u8(b, (uint8_t)i);
+}
+
+#define NPY_F4 "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"
+
+/* ---- tar ---- */
+
+static inline void pad_block(struct buf *b)
+{
+	while (b->len % TAR_BLOCK)
+		buf_u8(b, 0);
+}
+
+/* The check sum of the header at b->p + at is made anew. */
+static inline void sum_header(struct buf *b, size_t at)
+{
+	uint8_t *h = b->p + at;
+	unsigned sum = 0;
+	char text[12];
+
+	memset(h + 148, ' ', 8);
+	for (int i = 0; i < TAR_BLOCK; i++)
+		sum += h[i];
+	snprintf(text, sizeof(text), "%06o", sum);
+	memcpy(h + 148, text, 7);
+}
+
+/* A member of any type; p [n] may be NULL, 0. */
+static inline void put_tar(struct buf *b, const char *name, char type,
+			   const void *p, size_t n)
+{
+	size_t at = b->len;
+
+	tar_put_header(b, name, n);
+	b->p[at + 156] = (uint8_t)type;
+	sum_header(b, at);
+	if (n)
+		buf_put(b, p, n);
+	pad_block(b);
+}
+
+static inline void end_tar(struct buf *b)
+{
+	for (int i = 0; i < 2 * TAR_BLOCK; i++)
+		buf_u8(b, 0);
+}
+
+/* ---- zip ---- */
+
+struct zip_case {
+	struct buf *b;
+	struct buf directory;
+	unsigned n;
+	/* For the next member only; zero is right: */
+	unsigned flags, method;
+	uint32_t crc_add, size_add, off_add, attributes;
+	const char *local_name;
+};
+
+static inline void put_zip(struct zip_case *z, const char *name,
+			   const void *p, size_t n)
+{
+	const char *local = z->local_name ? z->local_name : name;
+	uint32_t crc = crc32_add(0, p, n) + z->crc_add;
+	uint32_t at = (uint32_t)z->b->len + z->off_add;
+	struct buf *d = &z->directory;
+
+	buf_u32(z->b, 0x04034b50);
+	buf_u16(z->b, 20);
+	buf_u16(z->b, (uint16_t)z->flags);
+	buf_u16(z->b, (uint16_t)z->method);
+	buf_u32(z->b, 0);
+	buf_u32(z->b, crc);
+	buf_u32(z->b, (uint32_t)n);
+	buf_u32(z->b, (uint32_t)n);
+	buf_u16(z->b, (uint16_t)strlen(local));
+	buf_u16(z->b, 0);
+	buf_put(z->b, local, strlen(local));
+	if (n)
+		buf_put(z->b, p, n);
+	buf_u32(d, 0x02014b50);
+	buf_u16(d, 3 << 8 | 20);
+	buf_u16(d, 20);
+	buf_u16(d, (uint16_t)z->flags);
+	buf_u16(d, (uint16_t)z->method);
+	buf_u32(d, 0);
+	buf_u32(d, crc);
+	buf_u32(d, (uint32_t)n + z->size_add);
+	buf_u32(d, (uint32_t)n + z->size_add);
+	buf_u16(d, (uint16_t)strlen(name));
+	buf_u16(d, 0);
+	buf_u16(d, 0);
+	buf_u16(d, 0);
+	buf_u16(d, 0);
+	buf_u32(d, z->attributes);
+	buf_u32(d, at);
+	buf_put(d, name, strlen(name));
+	*z = (struct zip_case){.b = z->b, .directory = *d, .n = z->n + 1};
+}
+
+static inline void end_zip(struct zip_case *z)
+{
+	uint32_t at = (uint32_t)z->b->len;
+
+	buf_put(z->b, z->directory.p, z->directory.len);
+	buf_u32(z->b, 0x06054b50);
+	buf_u32(z->b, 0);
+	buf_u16(z->b, (uint16_t)z->n);
+	buf_u16(z->b, (uint16_t)z->n);
+	buf_u32(z->b, (uint32_t)z->directory.len);
+	buf_u32(z->b, at);
+	buf_u16(z->b, 0);
+	buf_free(&z->directory);
+}
+
+/* ---- through the reader, and back through a writer ---- */
+
+/* All of src, which is released. */
+static inline enum hvqz_ret take_source(struct source *src, struct model *m,
+					struct buf *data,
+					struct hvqz_err *err)
+{
+	const struct reader_ops *r = NULL;
+	void *state = NULL;
+	uint8_t piece[7];
+	enum hvqz_ret ret;
+
+	TRY_OUT(format_detect(src, &r, err));
+	TRY_OUT(r->head(src, m, &state, err));
+	for (uint64_t left = m->data_size; left;) {
+		size_t n = left < sizeof(piece) ? (size_t)left : sizeof(piece);
+
+		TRY_OUT(r->next(state, piece, n, err));
+		buf_put(data, piece, n);
+		left -= n;
+	}
+	ret = r->tail(state, err);
+out:
+	if (r && state)
+		r->free(state);
+	source_free(src);
+	return ret;
+}
+
+static inline enum hvqz_ret take_all(const uint8_t *p, size_t len,
+				     struct model *m, struct buf *data,
+				     struct hvqz_err *err)
+{
+	struct source_memory memory;
+	struct source src;
+
+	source_init_memory(&src, &memory, p, len);
+	return take_source(&src, m, data, err);
+}
+
+static inline enum hvqz_ret give_all(const char *format,
+				     const struct model *m,
+				     const struct buf *data, struct buf *to,
+				     struct hvqz_err *err)
+{
+	const struct writer_ops *w = format_writer(format);
+	void *state = NULL;
+	struct sink out;
+	enum hvqz_ret ret;
+
+	sink_init_memory(&out, to);
+	TRY(w->plan(m, &state, err));
+	TRY_OUT(w->head(state, &out, err));
+	for (size_t at = 0; at < data->len; at += 5)
+		TRY_OUT(w->put(state, &out, data->p + at,
+			       data->len - at < 5 ? data->len - at : 5,
+			       err));
+	ret = w->tail(state, &out, err);
+out:
+	w->free(state);
+	return ret;
+}
+
+#endif

@@ -1,0 +1,367 @@
+/*
+ * check_archives.c - tar, zip, NPZ and NumPy files: the corpus, what comes
+ * back of damaged ones, and what one kind becomes as another.
+ */
+#include "tests/corpus_archives.h"
+#include "tests/random.h"
+
+static bool has_tensor(const struct model *m, const char *name)
+{
+	return model_find(m, name) != NULL;
+}
+
+START_TEST(corpus)
+{
+	const struct archive_case *c = &corpus_archives[_i];
+	struct buf b = {0}, data = {0}, back = {0};
+	struct hvqz_err err = {0};
+	struct model m = {0};
+	enum hvqz_ret ret;
+
+	c->build(&b);
+	ret = take_all(b.p, b.len, &m, &data, &err);
+	ck_assert_msg(ret == c->ret, "%s: %d: %s %s", c->name, ret,
+		      err.tensor, err.msg);
+	if (ret == HVQZ_OK) {
+		ck_assert_msg(has_tensor(&m, c->word), "%s", c->name);
+		ck_assert_uint_eq(format_source_size(&m), b.len);
+		ck_assert_int_eq(give_all(m.format, &m, &data, &back, &err),
+				 HVQZ_OK);
+		ck_assert_uint_eq(back.len, b.len);
+		ck_assert_mem_eq(back.p, b.p, b.len);
+	} else {
+		ck_assert_msg(strstr(err.msg, c->word) != NULL,
+			      "%s: no \"%s\" in \"%s\"", c->name, c->word,
+			      err.msg);
+	}
+	model_free(&m);
+	buf_free(&b);
+	buf_free(&data);
+	buf_free(&back);
+}
+END_TEST
+
+/*
+ * Whatever bytes of a good archive change or are missing: it is refused, or
+ * what comes back is what was read.
+ */
+START_TEST(damaged)
+{
+	const struct archive_case *c = &corpus_archives[_i];
+	struct rng rng = {(uint64_t)_i + 1};
+	struct buf b = {0};
+
+	if (c->ret != HVQZ_OK)
+		return;
+	c->build(&b);
+	for (int trial = 0; trial < 300; trial++) {
+		struct buf data = {0}, back = {0};
+		struct hvqz_err err = {0};
+		size_t len = b.len, at = (size_t)rng_below(&rng, b.len);
+		uint8_t was = b.p[at];
+		struct model m = {0};
+
+		if (trial % 3 == 0)
+			len = at;
+		else
+			b.p[at] = (uint8_t)rng_below(&rng, 256);
+		if (take_all(b.p, len, &m, &data, &err) == HVQZ_OK) {
+			ck_assert_int_eq(give_all(m.format, &m, &data, &back,
+						  &err), HVQZ_OK);
+			ck_assert_uint_eq(back.len, len);
+			ck_assert_mem_eq(back.p, b.p, len);
+		} else {
+			ck_assert_int_ne(err.ret, HVQZ_OK);
+			ck_assert(*err.msg);
+		}
+		b.p[at] = was;
+		model_free(&m);
+		buf_free(&data);
+		buf_free(&back);
+	}
+	buf_free(&b);
+}
+END_TEST
+
+/* A disk that gives up: the n_left-th call of read or seek fails. */
+struct failing {
+	const uint8_t *p;
+	size_t len, pos;
+	int n_left;
+};
+
+static enum hvqz_ret failing_read(void *ctx, void *buf, size_t n, size_t *got,
+				  struct hvqz_err *err)
+{
+	struct failing *f = ctx;
+
+	if (!f->n_left--)
+		return hvqz_fail(err, HVQZ_IO, "made to fail");
+	*got = f->len - f->pos < n ? f->len - f->pos : n;
+	*got = *got < 300 ? *got : 300;
+	if (*got)
+		memcpy(buf, f->p + f->pos, *got);
+	f->pos += *got;
+	return HVQZ_OK;
+}
+
+static enum hvqz_ret failing_seek(void *ctx, uint64_t off,
+				  struct hvqz_err *err)
+{
+	struct failing *f = ctx;
+
+	if (!f->n_left--)
+		return hvqz_fail(err, HVQZ_IO, "made to fail");
+	f->pos = off < f->len ? (size_t)off : f->len;
+	return HVQZ_OK;
+}
+
+static const struct source_ops failing_ops = {failing_read, failing_seek};
+
+START_TEST(failing_reads)
+{
+	const struct archive_case *c = &corpus_archives[_i];
+	enum hvqz_ret ret = HVQZ_IO;
+	struct buf b = {0};
+
+	c->build(&b);
+	for (int n = 0; ret == HVQZ_IO; n++) {
+		struct failing f = {b.p, b.len, 0, n};
+		struct hvqz_err err = {0};
+		struct model m = {0};
+		struct buf data = {0};
+		struct source src;
+
+		ck_assert_int_lt(n, 1000);
+		source_init(&src, &failing_ops, &f, b.len);
+		ret = take_source(&src, &m, &data, &err);
+		ck_assert_int_eq(ret, err.ret);
+		if (ret == HVQZ_IO)
+			ck_assert(strstr(err.msg, "made to fail"));
+		model_free(&m);
+		buf_free(&data);
+	}
+	ck_assert_int_eq(ret, c->ret);
+	buf_free(&b);
+}
+END_TEST
+
+/* A list of pieces that somebody has written: refused, or of the right size. */
+START_TEST(lists_are_not_believed)
+{
+	struct buf b = {0}, data = {0};
+	struct hvqz_err err = {0};
+	struct rng rng = {7};
+	struct model m = {0};
+
+	tar_good(&b);
+	ck_assert_int_eq(take_all(b.p, b.len, &m, &data, &err), HVQZ_OK);
+	for (int trial = 0; trial < 20000; trial++) {
+		size_t at = (size_t)rng_below(&rng, trial % 2 ? 200
+							      : m.head_len);
+		size_t len = m.head_len;
+		uint8_t was = m.head[at];
+		struct buf back = {0};
+
+		m.head[at] = (uint8_t)rng_below(&rng, 256);
+		if (trial % 5 == 0)
+			m.head_len = at;
+		err = (struct hvqz_err){0};
+		if (give_all("tar", &m, &data, &back, &err) == HVQZ_OK)
+			ck_assert_uint_eq(back.len, b.len);
+		else
+			ck_assert(*err.msg);
+		buf_clear(&back);
+		give_all("folder", &m, &data, &back, &err);
+		buf_free(&back);
+		m.head[at] = was;
+		m.head_len = len;
+	}
+	model_free(&m);
+	buf_free(&b);
+	buf_free(&data);
+}
+END_TEST
+
+/* Records of a list, and what is said of each. */
+static const struct {
+	const char *name, *word;
+	const char *format;
+	uint32_t n;		/* records, as the head says */
+	size_t len;
+	const char *records;
+} lists[] = {
+	{"good", NULL, "tar", 2, 13, "\2\2\0\0\0\0\0\0\0\1\0x" "\1"},
+	{"tensor twice", "one tensor more", "tar", 2, 2, "\1\1"},
+	{"no tensor", "has 0 of 1", "tar", 0, 0, ""},
+	{"kind", "kind", "tar", 1, 1, "\4"},
+	{"empty literal", "without bytes", "tar", 2, 10, "\0\0\0\0\0\0\0\0\0\1"},
+	{"literal too long", "too many", "tar", 2, 10,
+	 "\0\1\0\0\20\0\0\0\0\1"},
+	{"cut", "is cut", "tar", 2, 3, "\1\0\0"},
+	{"member in member", "within", "tar", 3, 25,
+	 "\2\2\0\0\0\0\0\0\0\1\0x" "\2\2\0\0\0\0\0\0\0\1\0y" "\1"},
+	{"member too short", "longer than the rest", "tar", 2, 13,
+	 "\2\1\0\0\0\0\0\0\0\1\0x" "\1"},
+	{"member too long", "lacks", "tar", 2, 13,
+	 "\2\3\0\0\0\0\0\0\0\1\0x" "\1"},
+	{"member of 2^63", "2^63", "tar", 2, 13,
+	 "\2\0\0\0\0\0\0\0\x80\1\0x" "\1"},
+	{"absolute", "absolute", "tar", 2, 14,
+	 "\2\2\0\0\0\0\0\0\0\2\0/x" "\1"},
+	{"up", "'..'", "tar", 2, 14, "\2\2\0\0\0\0\0\0\0\2\0.." "\1"},
+	{"NUL", "NUL", "tar", 2, 14, "\2\2\0\0\0\0\0\0\0\2\0x\0" "\1"},
+	{"no name", "empty name", "tar", 2, 12, "\2\2\0\0\0\0\0\0\0\0\0\1"},
+	{"outside", "outside", "folder", 1, 1, "\1"},
+	{"folder", NULL, "folder", 2, 13, "\2\2\0\0\0\0\0\0\0\1\0x" "\1"},
+	{"two of a name", "two files", "folder", 3, 25,
+	 "\2\2\0\0\0\0\0\0\0\1\0x" "\1" "\2\0\0\0\0\0\0\0\0\1\0x"},
+	{"packed", "compressed", "folder", 2, 27,
+	 "\3\2\0\0\0\0\0\0\0\1\0x" "\10\0" "\1\2\3\4" "\3\0\0\0\0\0\0\0"
+	 "\1"},
+};
+
+START_TEST(lists_by_rule)
+{
+	struct hvqz_err err = {0};
+	struct buf head = {0}, data = {0}, back = {0};
+	struct model m = {0};
+	uint64_t dim = 2;
+	enum hvqz_ret ret;
+
+	ck_assert_int_eq(model_add(&m, "t", DTYPE_U8, 1, &dim, &err),
+			 HVQZ_OK);
+	buf_u32(&head, 1);
+	buf_u32(&head, lists[_i].n);
+	buf_put(&head, lists[_i].records, lists[_i].len);
+	buf_put(&data, "ab", 2);
+	m.head = head.p;
+	m.head_len = head.len;
+	strcpy(m.format, lists[_i].format);
+	ret = give_all(m.format, &m, &data, &back, &err);
+	if (lists[_i].word) {
+		ck_assert_int_ne(ret, HVQZ_OK);
+		ck_assert_msg(strstr(err.msg, lists[_i].word) != NULL,
+			      "%s: %s", lists[_i].name, err.msg);
+	} else {
+		ck_assert_msg(ret == HVQZ_OK, "%s: %s", lists[_i].name,
+			      err.msg);
+	}
+	model_free(&m);
+	buf_free(&data);
+	buf_free(&back);
+}
+END_TEST
+
+START_TEST(crc)
+{
+	uint8_t p[10000];
+	uint32_t whole;
+
+	for (size_t i = 0; i < sizeof(p); i++)
+		p[i] = (uint8_t)(i * i >> 3);
+	ck_assert_uint_eq(crc32_add(0, (const uint8_t *)"123456789", 9),
+			  0xcbf43926);
+	whole = crc32_add(0, p, sizeof(p));
+	for (size_t cut = 0; cut < sizeof(p); cut += 777)
+		ck_assert_uint_eq(crc32_add(crc32_add(0, p, cut), p + cut,
+					    sizeof(p) - cut), whole);
+}
+END_TEST
+
+/* tar -> zip, npz, folder -> what reads that gives the same tensors. */
+START_TEST(one_becomes_another)
+{
+	static const char *const to[] = {"tar", "zip", "npz", "safetensors"};
+	struct buf b = {0}, data = {0};
+	struct hvqz_err err = {0};
+	struct model m = {0};
+
+	tar_npy(&b);
+	ck_assert_int_eq(take_all(b.p, b.len, &m, &data, &err), HVQZ_OK);
+	for (size_t i = 0; i < sizeof(to) / sizeof(to[0]); i++) {
+		struct buf made = {0}, again = {0};
+		struct model n = {0};
+
+		ck_assert_int_eq(give_all(to[i], &m, &data, &made, &err),
+				 HVQZ_OK);
+		ck_assert_msg(take_all(made.p, made.len, &n, &again, &err) ==
+			      HVQZ_OK, "%s: %s", to[i], err.msg);
+		ck_assert_str_eq(n.format, to[i]);
+		ck_assert_uint_eq(n.n_tensors, m.n_tensors);
+		ck_assert(model_find(&n, "a") && model_find(&n, "arr"));
+		ck_assert_uint_eq(again.len, data.len);
+		ck_assert_mem_eq(again.p, data.p, data.len);
+		model_free(&n);
+		buf_free(&made);
+		buf_free(&again);
+	}
+	model_free(&m);
+	buf_free(&b);
+	buf_free(&data);
+}
+END_TEST
+
+/* Other numbers than were read: a zip gets other check sums, a tar does not. */
+START_TEST(inexact_zips_are_made_anew)
+{
+	struct buf b = {0}, data = {0}, made = {0}, again = {0};
+	struct hvqz_err err = {0};
+	struct model m = {0}, n = {0};
+
+	zip_packed(&b);
+	ck_assert_int_eq(take_all(b.p, b.len, &m, &data, &err), HVQZ_OK);
+	for (size_t i = 0; i < data.len; i++)
+		data.p[i] ^= 0x5a;
+	m.inexact = true;
+	ck_assert_int_eq(give_all("npz", &m, &data, &made, &err), HVQZ_OK);
+	ck_assert_msg(take_all(made.p, made.len, &n, &again, &err) ==
+		      HVQZ_OK, "%s", err.msg);
+	ck_assert_uint_eq(again.len, data.len);
+	ck_assert_mem_eq(again.p, data.p, data.len);
+	/* As it was, the sums would be wrong. */
+	m.inexact = false;
+	buf_clear(&made);
+	buf_clear(&again);
+	model_free(&n);
+	ck_assert_int_eq(give_all("npz", &m, &data, &made, &err), HVQZ_OK);
+	ck_assert_int_eq(take_all(made.p, made.len, &n, &again, &err),
+			 HVQZ_DAMAGED);
+	model_free(&m);
+	model_free(&n);
+	buf_free(&b);
+	buf_free(&data);
+	buf_free(&made);
+	buf_free(&again);
+}
+END_TEST
+
+static Suite *archives_suite(void)
+{
+	Suite *s = suite_create("archives");
+	TCase *t = tcase_create("archives");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_loop_test(t, corpus, 0, N_ARCHIVES);
+	tcase_add_loop_test(t, damaged, 0, N_ARCHIVES);
+	tcase_add_loop_test(t, failing_reads, 0, N_ARCHIVES);
+	tcase_add_test(t, lists_are_not_believed);
+	tcase_add_loop_test(t, lists_by_rule, 0,
+			    (int)(sizeof(lists) / sizeof(lists[0])));
+	tcase_add_test(t, crc);
+	tcase_add_test(t, one_becomes_another);
+	tcase_add_test(t, inexact_zips_are_made_anew);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+int main(void)
+{
+	SRunner *r = srunner_create(archives_suite());
+	int n_failed;
+
+	srunner_run_all(r, CK_NORMAL);
+	n_failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

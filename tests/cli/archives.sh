@@ -1,0 +1,163 @@
+#!/bin/sh
+# archives.sh - NPZ, PyTorch and compressed files, as people have them: made
+# by Python's zipfile, on pipes and files.
+. "$(dirname "$0")/common.inc"
+
+command -v python3 >/dev/null || exit 77
+
+# An NPZ of three arrays and a PyTorch file of two tensors that share one
+# storage, one of a storage of its own, and numbers beside them.
+cat >make.py <<'EOF'
+import io, pickle, struct, sys, zipfile
+def npy(descr, shape, data):
+    h = "{'descr': '%s', 'fortran_order': False, 'shape': %r, }" % (
+        descr, shape)
+    h += " " * (-(11 + len(h)) % 64) + "\n"
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(h)) + h.encode() + data
+model = open(sys.argv[1], "rb").read()
+half = model[-262144:]
+with zipfile.ZipFile("a.npz", "w") as z:
+    z.writestr("w.npy", npy("<f2", (256, 512), half))
+    z.writestr("layer/b.npy", npy("<i8", (3,), b"\1\0\0\0\0\0\0\0" * 3))
+    z.writestr("s.npy", npy("<f4", (), b"\0\0\200\77"))
+with zipfile.ZipFile("d.npz", "w", zipfile.ZIP_DEFLATED) as z:
+    z.writestr("w.npy", npy("<f2", (256, 512), half))
+open("a.npy", "wb").write(npy("<f2", (256, 512), half))
+
+class Name:
+    def __init__(self, module, name):
+        self.pair = module, name
+class Pickler(pickle._Pickler):
+    dispatch = pickle._Pickler.dispatch.copy()
+    def save_name(self, obj):
+        self.write(b"c%s\n%s\n" % tuple(x.encode() for x in obj.pair))
+    dispatch[Name] = save_name
+    def persistent_id(self, obj):
+        return obj.pid if isinstance(obj, Storage) else None
+class Storage:
+    def __init__(self, kind, key, n):
+        self.pid = ("storage", Name("torch", kind), key, "cpu", n)
+class Tensor:
+    def __init__(self, storage, first, shape, strides):
+        self.args = storage, first, shape, strides, False, ()
+def save_tensor(self, obj):
+    self.save(Name("torch._utils", "_rebuild_tensor_v2"))
+    self.save(obj.args)
+    self.write(b"R")
+Pickler.dispatch[Tensor] = save_tensor
+def torch(path, state, storages):
+    f = io.BytesIO()
+    Pickler(f, 2).dump(state)
+    with zipfile.ZipFile(path, "w") as z:
+        z.writestr("m/data.pkl", f.getvalue())
+        for key, data in storages.items():
+            z.writestr("m/data/" + key, data)
+        z.writestr("m/version", "3\n")
+s = Storage("HalfStorage", "0", 131072)
+t = Storage("FloatStorage", "1", 6)
+torch("a.pt", {"model": {"w": Tensor(s, 0, (128, 512), (512, 1)),
+                         "v": Tensor(s, 65536, (128, 512), (512, 1)),
+                         "tied": Tensor(s, 0, (128, 512), (512, 1))},
+               "optimizer": {"state": {0: Tensor(t, 0, (2, 3), (1, 2))},
+                             "lr": 0.5, "steps": [1, 2]}, "epoch": 3},
+      {"0": half, "1": bytes(24)})
+class Evil:
+    def __reduce__(self):
+        import os
+        return os.system, ("touch pwned",)
+f = io.BytesIO()
+pickle.dump({"w": Evil()}, f, 2)
+with zipfile.ZipFile("evil.pt", "w") as z:
+    z.writestr("m/data.pkl", f.getvalue())
+    z.writestr("m/data/0", half)
+EOF
+python3 make.py "$MODEL" || fail "make.py"
+
+# Lossless, on files and pipes; the table; -l.
+for f in a.npz a.npy a.pt; do
+	status 0 hvqz --lossless $f
+	silent
+	hvqz -d <$f.hvqz | cmp -s - $f || fail "$f came back otherwise"
+	# shellcheck disable=SC2002 # a pipe is what is wanted
+	cat $f | hvqz --lossless | cmp -s - $f.hvqz || fail "$f on a pipe"
+	status 0 hvqz -lv $f >/dev/null
+	hvqz -l --json $f | grep -q '"type":"file"' || fail "-l --json $f"
+	hvqz -l --json $f.hvqz |
+		grep -q "\"original_bytes\":$(wc -c <$f)," ||
+		fail "original size of $f"
+done
+hvqz -lv a.pt >list
+for name in model.w model.v optimizer.state.0.T; do
+	grep -q " $name " list || fail "no tensor $name"
+done
+
+# Lossy: the archive is whole, and its sums are right.
+for f in a.npz a.pt; do
+	status 0 hvqz --quality 3 -o l.hvqz $f
+	status 0 hvqz -d -f -o l.zip l.hvqz
+	python3 -c 'import sys, zipfile
+a, b = zipfile.ZipFile(sys.argv[1]), zipfile.ZipFile("l.zip")
+assert b.testzip() is None and a.namelist() == b.namelist()
+assert any(a.read(n) != b.read(n) for n in a.namelist())' $f ||
+		fail "the lossy $f"
+	rm l.hvqz
+done
+
+# From one to another.
+status 0 hvqz -d --to safetensors -o pt.safetensors a.pt.hvqz
+hvqz -lv pt.safetensors | grep -q model.v || fail "--to safetensors"
+status 0 hvqz -d --to npz -o pt.npz a.pt.hvqz
+hvqz -lv pt.npz | grep -q model.v || fail "--to npz"
+status 0 hvqz --lossless -o m.hvqz "$MODEL"
+status 0 hvqz -d --to npz m.hvqz
+present m.npz
+status 0 hvqz --lossless -o n.hvqz m.npz
+status 0 hvqz -x '*' m.hvqz -o x1
+status 0 hvqz -x '*' n.hvqz -o x2
+same x1 x2
+status 1 hvqz -d --to torch m.hvqz
+says "only restored"
+status 1 hvqz -d --to npy m.hvqz
+says "--to npz"
+
+# Refused by name, and nothing is executed.
+status 1 hvqz evil.pt
+says "system'"
+absent pwned
+absent evil.pt.hvqz
+status 1 hvqz d.npz
+says "compressed by the archive"
+cp a.npz b.npz
+printf x | dd of=b.npz bs=1 seek=3000 conv=notrunc 2>/dev/null
+status 1 hvqz b.npz
+says "CRC-32"
+absent b.npz.hvqz
+
+# Compressed: what is in it is read, and comes back.
+gzip -k a.npz
+gzip -c "$MODEL" >m.safetensors.gz
+status 0 hvqz --lossless m.safetensors.gz
+silent
+present m.safetensors.hvqz
+same m.safetensors.hvqz m.hvqz
+hvqz --lossless <a.npz.gz | cmp -s - a.npz.hvqz || fail "gzip of NPZ"
+for p in xz zstd bzip2; do
+	command -v $p >/dev/null || continue
+	$p -c <"$MODEL" | hvqz --lossless | cmp -s - m.hvqz || fail "$p"
+done
+status 0 hvqz -l m.safetensors.gz >/dev/null
+gzip -c m.safetensors.gz >twice.gz
+status 1 hvqz twice.gz
+says "unpack it first"
+head -c 1000000 m.safetensors.gz >cut.gz
+status 1 hvqz -o x cut.gz
+absent x
+if command -v xz >/dev/null; then
+	truncate -s 400M zeros
+	tar c zeros m.hvqz | xz -0 >bomb.xz
+	rm zeros
+	status 1 hvqz -o x bomb.xz
+	says "no model is like that"
+	absent x
+fi
+no_traces

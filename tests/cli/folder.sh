@@ -1,0 +1,141 @@
+#!/bin/sh
+# folder.sh - a model's folder in one file and back: names, refusals, nothing
+# half-written, tar on the pipe.
+. "$(dirname "$0")/common.inc"
+
+mkdir m
+cp "$MODEL" m/model.safetensors
+cp "$DATA/kjv-1m/config.json" "$DATA/kjv-1m/tokenizer.json" m/
+: >m/empty
+echo hidden >m/.gitattributes
+chmod u+w m/*
+
+# folder -> .hvqz -> folder, byte for byte, both ways to say it.
+status 0 hvqz --lossless m
+silent
+present m.hvqz
+status 0 hvqz --lossless -o slash.hvqz m/
+same m.hvqz slash.hvqz
+status 0 hvqz -d --output-dir out m.hvqz
+silent
+diff -r m out || fail "the folder came back otherwise"
+status 0 hvqz -d --output-dir piped <m.hvqz
+diff -r m piped || fail "the folder came back otherwise from a pipe"
+cp m.hvqz again.hvqz
+status 0 hvqz -d again.hvqz
+diff -r m again || fail "the folder came back otherwise under its own name"
+status 0 hvqz -t m.hvqz
+status 0 hvqz -l m.hvqz >/dev/null
+status 0 hvqz -l m >/dev/null
+hvqz -l --json m | grep -q '"format":"folder"' || fail "-l --json m"
+
+# What is there stays, unless -f; a failure leaves nothing.
+status 1 hvqz -d --output-dir out m.hvqz
+says "exists already"
+rm out/config.json
+echo old >out/tokenizer.json
+status 1 hvqz -d --output-dir out m.hvqz
+absent out/config.json
+[ "$(cat out/tokenizer.json)" = old ] || fail "a file was replaced"
+status 0 hvqz -df --output-dir out m.hvqz
+diff -r m out || fail "-f did not restore the folder"
+head -c 900000 m.hvqz >cut.hvqz
+status 1 hvqz -d --output-dir cut <cut.hvqz
+says "truncated"
+absent cut
+mkdir there
+status 1 hvqz -d --output-dir there <cut.hvqz
+[ -z "$(ls -A there)" ] || fail "something was left in a folder"
+ln -s /etc there/config.json
+status 1 hvqz -df --output-dir there m.hvqz
+says "is no file"
+
+# A folder does not go to a pipe; as a tar it does.
+status 1 hvqz -dc m.hvqz
+says "--output-dir"
+status 1 hvqz -d -o x m.hvqz
+says "--to tar"
+hvqz -d --to tar <m.hvqz | tar x -C there --overwrite || fail "tar x"
+diff -r m there || fail "the tar has other files"
+status 0 hvqz -d --to tar m.hvqz
+present m.tar
+
+# Lossy: the small files are what they were, the tensors are not.
+status 0 hvqz -o lossy.hvqz m
+status 0 hvqz -d --output-dir lossy lossy.hvqz
+same lossy/config.json m/config.json
+cmp -s lossy/model.safetensors "$MODEL" && fail "nothing was lost"
+status 0 hvqz --quality 5 -o one.hvqz m/model.safetensors
+status 0 hvqz -d -o one one.hvqz
+same lossy/model.safetensors one
+status 1 hvqz -d --dtype f32 --output-dir f32 lossy.hvqz
+says "--to safetensors"
+
+# Shards: each once, all there, all listed.
+mkdir s
+hvqz -x 'model.layers.[0-2].*' m.hvqz >s/model-00001-of-00002.safetensors ||
+	fail "-x"
+hvqz -x 'model.layers.[3-9].*' m.hvqz >s/model-00002-of-00002.safetensors ||
+	fail "-x"
+cat >s/model.safetensors.index.json <<'EOF'
+{"weight_map":{"a":"model-00001-of-00002.safetensors",
+"b":"model-00002-of-00002.safetensors"}}
+EOF
+status 0 hvqz --lossless s/model.safetensors.index.json
+silent
+status 0 hvqz -d --output-dir s2 s.hvqz
+diff -r s s2 || fail "the shards came back otherwise"
+cp s/model-00002-of-00002.safetensors s/model-00003-of-00002.safetensors
+status 1 hvqz -f s
+says "does not list it"
+sed 's/"b"/"c":"model-00003-of-00002.safetensors","b"/' \
+	<s2/model.safetensors.index.json >s/model.safetensors.index.json
+status 1 hvqz -f s
+says "is there twice"
+rm s/model-0000[23]*
+status 1 hvqz -f s
+says "not there"
+echo '{"weight_map":{"a":"../m/model.safetensors"}}' \
+	>s/model.safetensors.index.json
+status 1 hvqz -f s
+says "plain name"
+
+# Only files that are in the folder itself.
+ln -s ../config.json m/link
+status 1 hvqz -f m
+says "symbolic link"
+rm m/link
+mkfifo m/fifo
+status 1 hvqz -f m
+says "not a regular file"
+rm m/fifo
+mkdir m/sub
+status 2 hvqz -f --lossless m
+says "left out"
+same m.hvqz slash.hvqz
+rmdir m/sub
+status 1 hvqz -f --rm m
+says "--rm"
+mkdir empty
+status 1 hvqz empty
+says "no model in it"
+status 1 hvqz .
+says "with -o"
+
+# tar on the pipe, there and back; nothing of it is left in TMPDIR.
+mkdir tmp
+TMPDIR=$PWD/tmp
+export TMPDIR
+tar c m >m.tar
+tar c m | hvqz --lossless >t.hvqz || fail "tar c | hvqz"
+hvqz -d <t.hvqz >back.tar || fail "hvqz -d"
+same back.tar m.tar
+status 0 hvqz --lossless -o t2.hvqz m.tar
+same t.hvqz t2.hvqz
+status 0 hvqz -d --output-dir fromtar t.hvqz
+diff -r m fromtar/m || fail "files of a tar"
+[ -z "$(ls -A tmp)" ] || fail "something was left in TMPDIR"
+TMPDIR=$PWD/nosuch
+tar c m | hvqz >x 2>err && fail "no TMPDIR, and yet it went well"
+says "TMPDIR"
+no_traces

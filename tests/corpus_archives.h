@@ -1,0 +1,340 @@
+/*
+ * corpus_archives.h - archives and folders that must be refused, and beside
+ * them those that must not: rules I1 to I4, A2, A3 of HOSTILE, and pieces.md.
+ *
+ * word must stand in the error's sentence or be the tensor it is about; a good
+ * one comes back byte for byte, and its table has the tensor `word` in it.
+ */
+#ifndef TESTS_CORPUS_ARCHIVES_H
+#define TESTS_CORPUS_ARCHIVES_H
+
+#include "formats/folder.h"
+#include "tests/archive_case.h"
+
+struct archive_case {
+	const char *rule, *name;
+	void (*build)(struct buf *b);
+	enum hvqz_ret ret;
+	const char *word;
+};
+
+static inline void tar_model(struct buf *b, const char *path,
+			     const char *tensor, char fill)
+{
+	struct buf file = {0};
+
+	put_safetensors(&file, tensor, fill);
+	put_tar(b, path, '0', file.p, file.len);
+	buf_free(&file);
+}
+
+static inline void tar_text(struct buf *b, const char *path, const char *text)
+{
+	put_tar(b, path, '0', text, strlen(text));
+}
+
+#define INDEX_OF(file) "{\"weight_map\":{\"a\":\"" file "\"}}"
+#define INDEX_PATH "m/model.safetensors.index.json"
+
+/* A tar of one model file and what the line adds before it. */
+#define TAR(fn, ...)                                        \
+	static void fn(struct buf *b)                       \
+	{                                                   \
+		__VA_ARGS__;                                \
+		tar_model(b, "m/model.safetensors", "a", 1); \
+		end_tar(b);                                 \
+	}
+
+TAR(tar_good, put_tar(b, "m", '5', NULL, 0); tar_text(b, "m/config.json", "{}"))
+TAR(tar_empty_file, tar_text(b, "m/.gitattributes", ""))
+TAR(tar_dots, tar_text(b, "./m/x", "y"))
+TAR(tar_other_model, tar_model(b, "m/sub/x.safetensors", "a", 2))
+TAR(tar_long_name, tar_text(b, "m/1234567890123456789012345678901234567890123"
+"456789012345678901234567890123456789012345678901234567890123456789/long", "y"))
+TAR(tar_v7, tar_text(b, "m/x", "y"); memset(b->p + 257, 0, 8);
+    sum_header(b, 0))
+TAR(tar_npy, { struct buf f = {0}; put_npy(&f, NPY_F4, 24);
+    put_tar(b, "m/arr.npy", '0', f.p, f.len); buf_free(&f); })
+TAR(tar_nested, { struct buf f = {0}; tar_text(&f, "../../x", "y");
+    put_tar(b, "m/inner.tar", '0', f.p, f.len); buf_free(&f); })
+TAR(tar_absolute, tar_text(b, "/etc/passwd", "y"))
+TAR(tar_parent, tar_text(b, "m/../../x", "y"))
+TAR(tar_parent_folder, put_tar(b, "../m", '5', NULL, 0))
+TAR(tar_backslash, tar_text(b, "m\\x", "y"))
+TAR(tar_control, tar_text(b, "m/\033x", "y"))
+TAR(tar_not_utf8, tar_text(b, "m/\xff", "y"))
+TAR(tar_symlink, put_tar(b, "m/l", '2', NULL, 0))
+TAR(tar_hard_link, put_tar(b, "m/l", '1', NULL, 0))
+TAR(tar_device, put_tar(b, "m/d", '3', NULL, 0))
+TAR(tar_fifo, put_tar(b, "m/f", '6', NULL, 0))
+TAR(tar_sparse, put_tar(b, "m/s", 'S', NULL, 0))
+TAR(tar_unknown, put_tar(b, "m/u", 'Z', NULL, 0))
+TAR(tar_sum, tar_text(b, "m/x", "y"); tar_text(b, "m/z", "y");
+    b->p[2 * TAR_BLOCK + 3] ^= 1)
+TAR(tar_bad_size, tar_text(b, "m/x", "y"); memset(b->p + 124, 'x', 11);
+    sum_header(b, 0))
+TAR(tar_huge, tar_text(b, "m/x", "y"); memcpy(b->p + 124, "77777777777", 11);
+    sum_header(b, 0))
+TAR(tar_pax, put_tar(b, "p", 'x', "99 path=x\n", 10); tar_text(b, "m/x", "y"))
+TAR(tar_pax_nul, put_tar(b, "p", 'x', "12 path=m\0y\n", 12);
+    tar_text(b, "m/x", "y"))
+TAR(tar_pax_up, put_tar(b, "p", 'x', "14 path=../x0\n", 14);
+    tar_text(b, "m/x", "y"))
+TAR(tar_pax_sparse, put_tar(b, "p", 'x', "22 GNU.sparse.major=1\n", 22);
+    tar_text(b, "m/x", "y"))
+TAR(tar_pax_size, put_tar(b, "p", 'x', "9 size=z\n", 9);
+    tar_text(b, "m/x", "y"))
+TAR(tar_gnu_long, put_tar(b, "p", 'L', "m/long-name", 12);
+    tar_text(b, "m/x", "y"))
+TAR(tar_lfs, tar_text(b, "m/b.safetensors",
+		      "version https://git-lfs.github.com/spec/v1\n"))
+TAR(tar_bad_model, tar_text(b, "m/b.safetensors", "\2\0\0\0\0\0\0\0[]"))
+TAR(tar_cut_model, tar_text(b, "m/b.safetensors", "\3\0\0\0"))
+TAR(tar_twice, tar_model(b, "m/model-00001-of-00002.safetensors", "a", 2);
+    tar_text(b, INDEX_PATH, "{\"weight_map\":{"
+	     "\"a\":\"model-00001-of-00002.safetensors\","
+	     "\"b\":\"model.safetensors\"}}"))
+TAR(tar_index, tar_text(b, INDEX_PATH, INDEX_OF("model.safetensors")))
+TAR(tar_absent, tar_text(b, INDEX_PATH, INDEX_OF("gone.safetensors")))
+TAR(tar_unlisted, tar_text(b, INDEX_PATH, INDEX_OF("model.safetensors"));
+    tar_model(b, "m/model-00002-of-00002.safetensors", "c", 1))
+TAR(tar_index_path, tar_text(b, INDEX_PATH, INDEX_OF("../x.safetensors")))
+TAR(tar_index_slash, tar_text(b, INDEX_PATH, INDEX_OF("/x.safetensors")))
+TAR(tar_index_json, tar_text(b, INDEX_PATH, "{"))
+TAR(tar_index_empty, tar_text(b, INDEX_PATH, "{}"))
+
+static void tar_no_model(struct buf *b)
+{
+	tar_text(b, "m/x", "y");
+	end_tar(b);
+}
+
+static void tar_no_end(struct buf *b)
+{
+	tar_model(b, "m/model.safetensors", "a", 1);
+}
+
+static void tar_cut(struct buf *b)
+{
+	tar_model(b, "m/model.safetensors", "a", 1);
+	b->len -= TAR_BLOCK;
+}
+
+static void tar_last_pax(struct buf *b)
+{
+	tar_model(b, "m/model.safetensors", "a", 1);
+	put_tar(b, "p", 'x', "10 path=x\n", 10);
+	end_tar(b);
+}
+
+/* A zip of one array and what the line sets or adds before it. */
+#define ZIP(fn, ...)                                          \
+	static void fn(struct buf *b)                         \
+	{                                                     \
+		struct zip_case z = {.b = b};                 \
+		struct buf f = {0};                           \
+                                                              \
+		put_npy(&f, NPY_F4, 24);                      \
+		__VA_ARGS__;                                  \
+		put_zip(&z, "arr.npy", f.p, f.len);           \
+		end_zip(&z);                                  \
+		buf_free(&f);                                 \
+	}
+
+ZIP(zip_good, (void)0)
+ZIP(zip_twins, put_zip(&z, "arr.npy", f.p, f.len))
+ZIP(zip_packed, z.method = 8; put_zip(&z, "packed.npy", "xyz", 3))
+ZIP(zip_text, put_zip(&z, "m/readme", "xyz", 3))
+ZIP(zip_folder, put_zip(&z, "m/", "", 0))
+ZIP(zip_all_packed, z.method = 8)
+ZIP(zip_crc, z.crc_add = 1)
+ZIP(zip_small_crc, z.crc_add = 1; put_zip(&z, "m/readme", "xyz", 3))
+ZIP(zip_encrypted, z.flags = 1)
+ZIP(zip_local_name, z.local_name = "bad.npy")
+ZIP(zip_local_length, z.local_name = "longer.npy")
+ZIP(zip_longer, z.size_add = 1000)
+ZIP(zip_huge, z.size_add = 0x7ffffff0)
+ZIP(zip_away, z.off_add = 1)
+ZIP(zip_far, z.off_add = 0x7fffffff)
+ZIP(zip_link, z.attributes = (uint32_t)0120777 << 16)
+ZIP(zip_up, put_zip(&z, "../x", "xyz", 3))
+ZIP(zip_absolute, put_zip(&z, "/x", "xyz", 3))
+ZIP(zip_overlap, put_zip(&z, "x", "xyz", 3); z.off_add = -34u)
+
+static void zip_cut(struct buf *b)
+{
+	zip_good(b);
+	b->len--;
+}
+
+static void zip_behind(struct buf *b)
+{
+	zip_good(b);
+	buf_u8(b, 0);
+}
+
+static void zip_count(struct buf *b)
+{
+	zip_good(b);
+	b->p[b->len - 22 + 10] = 2;
+}
+
+static void zip_directory(struct buf *b)
+{
+	zip_good(b);
+	b->p[b->len - 22 + 16]++;
+}
+
+static void zip_volumes(struct buf *b)
+{
+	zip_good(b);
+	b->p[b->len - 22 + 4] = 1;
+}
+
+/* An array alone. */
+#define NPY(fn, dict, len)                   \
+	static void fn(struct buf *b)        \
+	{                                    \
+		put_npy(b, dict, len);       \
+	}
+#define NPY_OF(descr, order, shape)                            \
+	"{'descr': " descr ", 'fortran_order': " order         \
+	", 'shape': " shape ", }"
+
+NPY(npy_good, NPY_F4, 24)
+NPY(npy_turned, NPY_OF("'<f2'", "True", "(4, 3)"), 24)
+NPY(npy_row, NPY_OF("'|i1'", "True", "(5,)"), 5)
+NPY(npy_scalar, NPY_OF("'<f8'", "False", "()"), 8)
+NPY(npy_none, NPY_OF("'<f4'", "False", "(0, 3)"), 0)
+NPY(npy_long, NPY_OF("'<f4'", "False", "(2L, 3L)"), 24)
+NPY(npy_object, NPY_OF("'|O'", "False", "(1,)"), 8)
+NPY(npy_big, NPY_OF("'>f4'", "False", "(1,)"), 4)
+NPY(npy_struct, NPY_OF("[('a', '<f4')]", "False", "(1,)"), 4)
+NPY(npy_rank, NPY_OF("'<f4'", "False", "(1,1,1,1,1,1,1,1,1)"), 4)
+NPY(npy_short, NPY_F4, 23)
+NPY(npy_behind, NPY_F4, 25)
+NPY(npy_overflow, NPY_OF("'<f4'", "False", "(4294967296, 4294967296)"), 24)
+NPY(npy_number, NPY_OF("'<f4'", "False", "(99999999999999999999,)"), 24)
+NPY(npy_minus, NPY_OF("'<f4'", "False", "(-1,)"), 24)
+NPY(npy_twice, "{'shape': (), 'shape': (), 'descr': '<f4', "
+    "'fortran_order': False}", 4)
+NPY(npy_lacks, "{'descr': '<f4', 'shape': ()}", 4)
+NPY(npy_key, "{'descr': '<f4', 'shape': (), 'fortran_order': False, "
+    "'more': 1}", 4)
+NPY(npy_text, "print('hello')", 4)
+NPY(npy_open, "{'descr': '<f4", 4)
+
+static void npy_version(struct buf *b)
+{
+	npy_good(b);
+	b->p[6] = 4;
+}
+
+static void npy_head_cut(struct buf *b)
+{
+	npy_good(b);
+	b->len = 20;
+}
+
+#define GOOD(rule, build, word) {rule, #build, build, HVQZ_OK, word}
+#define BAD(rule, build, word) {rule, #build, build, HVQZ_DAMAGED, word}
+#define UNSUP(rule, build, word) {rule, #build, build, HVQZ_UNSUPPORTED, word}
+
+static const struct archive_case corpus_archives[] = {
+	GOOD("tar", tar_good, "a"),
+	GOOD("tar", tar_empty_file, "a"),
+	GOOD("tar", tar_dots, "a"),
+	GOOD("tar", tar_other_model, "sub/x.safetensors/a"),
+	GOOD("tar", tar_long_name, "a"),
+	GOOD("tar", tar_v7, "a"),
+	GOOD("tar", tar_npy, "arr"),
+	GOOD("tar", tar_gnu_long, "a"),
+	GOOD("tar", tar_no_end, "a"),
+	GOOD("A2", tar_nested, "a"),
+	BAD("A2", tar_absolute, "absolute path"),
+	BAD("A2", tar_parent, "'..'"),
+	BAD("A2", tar_parent_folder, "'..'"),
+	BAD("A2", tar_backslash, "backslash"),
+	BAD("A2", tar_control, "UTF-8"),
+	BAD("A2", tar_not_utf8, "UTF-8"),
+	BAD("A2", tar_pax_up, "'..'"),
+	UNSUP("A2", tar_symlink, "symbolic link"),
+	UNSUP("A2", tar_hard_link, "hard link"),
+	UNSUP("A2", tar_device, "device"),
+	UNSUP("A2", tar_fifo, "FIFO"),
+	UNSUP("A2", tar_sparse, "sparse"),
+	UNSUP("A2", tar_unknown, "type"),
+	UNSUP("A2", tar_pax_sparse, "sparse"),
+	UNSUP("tar", tar_no_model, "no model"),
+	BAD("tar", tar_sum, "check sum"),
+	BAD("tar", tar_bad_size, "no number"),
+	BAD("tar", tar_huge, "truncated"),
+	BAD("tar", tar_cut, "truncated"),
+	BAD("tar", tar_pax, "wrong length"),
+	BAD("tar", tar_pax_nul, "NUL"),
+	BAD("tar", tar_pax_size, "no number"),
+	BAD("tar", tar_last_pax, "the last"),
+	UNSUP("A3", tar_lfs, "git-LFS"),
+	BAD("S5", tar_bad_model, "m/b.safetensors"),
+	BAD("S1", tar_cut_model, "m/b.safetensors"),
+	GOOD("I3", tar_index, "a"),
+	BAD("I1", tar_index_path, "plain name"),
+	BAD("I1", tar_index_slash, "plain name"),
+	BAD("I2", tar_twice, "twice"),
+	BAD("I3", tar_absent, "not there"),
+	BAD("I3", tar_unlisted, "does not list"),
+	BAD("I3", tar_index_json, "not JSON"),
+	BAD("I3", tar_index_empty, "weight_map"),
+	GOOD("zip", zip_good, "arr"),
+	GOOD("zip", zip_twins, "arr#2"),
+	GOOD("zip", zip_packed, "arr"),
+	GOOD("zip", zip_text, "arr"),
+	GOOD("zip", zip_folder, "arr"),
+	UNSUP("zip", zip_all_packed, "compressed by"),
+	BAD("zip", zip_crc, "CRC-32"),
+	BAD("zip", zip_small_crc, "CRC-32"),
+	UNSUP("zip", zip_encrypted, "encrypted"),
+	BAD("zip", zip_local_name, "another name"),
+	BAD("zip", zip_local_length, "another name"),
+	BAD("zip", zip_longer, "into the directory"),
+	BAD("zip", zip_huge, "into the directory"),
+	BAD("zip", zip_away, "local header"),
+	BAD("zip", zip_far, "outside"),
+	BAD("zip", zip_cut, "end record"),
+	BAD("zip", zip_behind, "end record"),
+	BAD("zip", zip_count, "more members"),
+	BAD("zip", zip_directory, "outside"),
+	UNSUP("zip", zip_volumes, "volumes"),
+	UNSUP("A2", zip_link, "symbolic link"),
+	BAD("A2", zip_up, "'..'"),
+	BAD("A2", zip_absolute, "absolute path"),
+	BAD("A2", zip_overlap, "another name"),
+	GOOD("npy", npy_good, "array"),
+	GOOD("npy", npy_turned, "array.T"),
+	GOOD("npy", npy_row, "array"),
+	GOOD("npy", npy_scalar, "array"),
+	GOOD("C7", npy_none, "array"),
+	GOOD("npy", npy_long, "array"),
+	UNSUP("npy", npy_object, "type"),
+	UNSUP("npy", npy_big, "type"),
+	UNSUP("npy", npy_struct, "type"),
+	UNSUP("npy", npy_rank, "type"),
+	BAD("npy", npy_short, "truncated"),
+	BAD("npy", npy_behind, "bytes after"),
+	BAD("npy", npy_overflow, "overflows"),
+	BAD("npy", npy_number, "dictionary"),
+	BAD("npy", npy_minus, "dictionary"),
+	BAD("npy", npy_twice, "dictionary"),
+	BAD("npy", npy_lacks, "dictionary"),
+	BAD("npy", npy_key, "dictionary"),
+	BAD("npy", npy_text, "dictionary"),
+	BAD("npy", npy_open, "dictionary"),
+	UNSUP("npy", npy_version, "version"),
+	BAD("npy", npy_head_cut, "truncated"),
+};
+
+enum {
+	N_ARCHIVES = sizeof(corpus_archives) / sizeof(corpus_archives[0]),
+};
+
+#endif

@@ -1,0 +1,105 @@
+/*
+ * archives.c - tar, zip, NPZ, NumPy and PyTorch files, and the folder's stream.
+ *
+ * Input: a file. What is accepted must come back byte for byte, and the list
+ * of pieces that was kept must be believed again.
+ */
+#include "tests/corpus_archives.h"
+#include "tests/fuzz/fuzz.h"
+
+/* Headers of a tar keep a right sum, or nothing behind it would be reached. */
+size_t LLVMFuzzerCustomMutator(uint8_t *p, size_t len, size_t max,
+			       unsigned seed)
+{
+	len = LLVMFuzzerMutate(p, len, max);
+	for (size_t at = 0; seed % 8 && at + TAR_BLOCK <= len;
+	     at += TAR_BLOCK) {
+		struct buf b = {.p = p, .len = len};
+
+		if (!memcmp(p + at + 257, "ustar", 5))
+			sum_header(&b, at);
+	}
+	return len;
+}
+
+static void write_again(const struct model *m, const struct buf *data,
+			const uint8_t *p, size_t len)
+{
+	struct hvqz_err err = {0};
+	struct buf out = {0};
+	size_t n = 0;
+
+	FUZZ_HOLDS(give_all(m->format, m, data, &out, &err) == HVQZ_OK);
+	/* A folder's table is made anew, and is the same. */
+	n = len < out.len ? len : out.len;
+	FUZZ_HOLDS(n == len && out.len == len && !memcmp(out.p, p, len));
+	buf_free(&out);
+}
+
+static void write_otherwise(struct model *m, const struct buf *data)
+{
+	static const char *const to[] = {"tar", "npz", "zip", "folder",
+					 "safetensors", "torch", "npy"};
+
+	m->inexact = true;
+	for (size_t i = 0; i < sizeof(to) / sizeof(*to); i++) {
+		struct hvqz_err err = {0};
+		struct buf out = {0};
+
+		FUZZ_HOLDS(give_all(to[i], m, data, &out, &err) == err.ret);
+		buf_free(&out);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
+{
+	struct hvqz_err err = {0};
+	struct buf data = {0};
+	struct model m = {0};
+	uint8_t *copy = fuzz_copy(p, len);
+	enum hvqz_ret ret = take_all(copy, len, &m, &data, &err);
+
+	FUZZ_HOLDS(ret == err.ret);
+	FUZZ_HOLDS(ret == HVQZ_OK || ret == HVQZ_DAMAGED ||
+		   ret == HVQZ_UNSUPPORTED);
+	if (ret == HVQZ_OK && format_has_pieces(m.format)) {
+		FUZZ_HOLDS(strcmp(m.format, "folder") == 0 ||
+			   format_source_size(&m) == len);
+		write_again(&m, &data, p, len);
+		write_otherwise(&m, &data);
+	}
+	model_free(&m);
+	buf_free(&data);
+	free(copy);
+	return 0;
+}
+
+static void add_folder(void (*add)(const void *p, size_t len))
+{
+	struct members files = {0};
+	struct hvqz_err err = {0};
+	struct buf b = {0}, model = {0};
+
+	put_safetensors(&model, "a", 1);
+	members_add(&files, "config.json", 0, 2, NULL, &err);
+	members_add(&files, "model.safetensors", 2, model.len, NULL, &err);
+	folder_put_table(&b, &files, &err);
+	buf_put(&b, "{}", 2);
+	buf_put(&b, model.p, model.len);
+	add(b.p, b.len);
+	buf_free(&b);
+	buf_free(&model);
+	members_free(&files);
+}
+
+void fuzz_seeds(void (*add)(const void *p, size_t len))
+{
+	for (size_t i = 0; i < N_ARCHIVES; i++) {
+		struct buf b = {0};
+
+		corpus_archives[i].build(&b);
+		add(b.p, b.len);
+		buf_free(&b);
+	}
+	add_folder(add);
+}
