@@ -122,6 +122,21 @@ static void look_at_format(struct task *t)
 
 enum where { SKIP, TO_STDOUT, TO_FILE, TO_FOLDER };
 
+/* Does what comes out belong into a folder, as files of their own? */
+static bool is_for_folder(const struct task *t)
+{
+	const struct args *a = t->args;
+
+	if (a->mode != MODE_DECODE || a->decode.to || a->output ||
+	    a->to_stdout)
+		return false;
+	if (a->output_dir)
+		return !t->in.path || !*t->format ||
+		       format_has_files(t->format);
+	return t->in.path && !strcmp(t->format, "folder");
+}
+
+/* Where the output goes; *name is allocated for files and folders. */
 static enum where name_output(const struct task *t, char **name)
 {
 	const struct args *a = t->args;
@@ -141,21 +156,11 @@ static enum where name_output(const struct task *t, char **name)
 			      "or -c where the output goes");
 		return SKIP;
 	} else if (a->mode == MODE_ENCODE)
-/* Does what comes out belong into a folder, as files of their own? */
-static bool is_for_folder(const struct task *t)
-{
-	const struct args *a = t->args;
-
-	if (a->mode != MODE_DECODE || a->decode.to || a->output ||
-	    a->to_stdout)
-		return false;
-	if (a->output_dir)
-		return !t->in.path || !*t->format ||
-		       format_has_files(t->format);
-	return t->in.path && !strcmp(t->format, "folder");
-}
-
-/* Where the output goes; *name is allocated for files and folders. */
+		*name = suffix_encoded(in->path, in->unpack != NULL,
+				       a->suffix);
+	else if (a->mode == MODE_CONVERT && !t->packed)
+		*name = suffix_converted(in->path, in->unpack != NULL,
+					 a->decode.to);
 	else
 		*name = suffix_decoded(in->path, a->suffix, a->decode.to);
 	if (*name && a->output_dir && !folder && !a->output)
@@ -206,12 +211,17 @@ static enum hvqz_ret run(struct task *t, struct sink *out,
 	dec.bad = ext.bad = go_on ? bad_chunk : NULL;
 	dec.bad_ctx = ext.bad_ctx = (void *)t->in.name;
 	if (t->args->mode == MODE_EXTRACT)
-		*name = suffix_encoded(in->path, in->unpack != NULL,
-				       a->suffix);
-	else if (a->mode == MODE_CONVERT && !t->packed)
-		*name = suffix_converted(in->path, in->unpack != NULL,
-					 a->decode.to);
-	else
+		return job_extract(&t->env, &ext, src, out, &t->rep, err);
+	beside_wish(&beside, t->in.folder ? t->in.inside : t->in.path,
+		    dec.dtype, &wish);
+	if (t->args->mode == MODE_CONVERT && !t->packed) {
+		struct convert_options con = {.to = dec.to, .wish = &wish};
+
+		return job_convert(&t->env, &con, src, out, &t->rep, err);
+	}
+	if (is_for_folder(t)) {
+		dec.to = "folder";
+		dec.to_folder = true;
 	}
 	dec.wish = &wish;
 	return job_decode(&t->env, &dec, src, out, &t->rep, err);
@@ -356,16 +366,11 @@ void convert_file(const struct args *args, struct sens_table *sens,
 	};
 	scratch_file_open(&t.scratch);
 	t.scratch_ops = scratch_file_ops(&t.scratch);
-		return job_extract(&t->env, &ext, src, out, &t->rep, err);
-	beside_wish(&beside, t->in.folder ? t->in.inside : t->in.path, dec.dtype, &wish);
-	if (t->args->mode == MODE_CONVERT && !t->packed) {
-		struct convert_options con = {.to = dec.to, .wish = &wish};
-
-		return job_convert(&t->env, &con, src, out, &t->rep, err);
-	}
-	if (is_for_folder(t)) {
-		dec.to = "folder";
-		dec.to_folder = true;
+	if (!prepare(&t)) {
+		/* told */
+	} else if (args->remove && t.in.folder) {
+		message_error(t.in.name, "--rm removes files, not folders");
+	} else if (args->mode == MODE_TEST) {
 		work(&t, NULL);
 	} else if (args->encode.dry_run && args->mode == MODE_ENCODE) {
 		sink_init_null(&none);
