@@ -4,7 +4,7 @@
  * First every member is looked into, then the pieces are laid out, so that all
  * that is refused is refused before the first tensor is read.
  */
-#include "formats/members.h"
+#include "formats/members_internal.h"
 
 #include "base/bytes.h"
 #include "formats/npy.h"
@@ -90,7 +90,7 @@ static enum hvqz_ret about(const struct member *x, enum hvqz_ret ret,
 
 /* ---- where the model's own files are ---- */
 
-/* The length of the leading folders, slashes and all, that all members share. */
+/* The length of the leading folders, slashes and all, that all share. */
 static size_t find_root(const struct members *list)
 {
 	const char *first = list->n ? list->v[0].name : "";
@@ -466,102 +466,6 @@ static enum hvqz_ret check_places(struct members *list, uint64_t size,
 	return HVQZ_OK;
 }
 
-struct owned_name {
-	const char *name;
-	size_t number;
-};
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(((const struct owned_name *)a)->name,
-		      ((const struct owned_name *)b)->name);
-}
-
-/* The name of the member that has tensor number i. */
-static const char *owner(const struct members *list, size_t i)
-{
-	size_t k = 0;
-
-	while (i >= list->v[k].content.n_tensors)
-		i -= list->v[k++].content.n_tensors;
-	return list->v[k].name;
-}
-
-/* By number where the names are the same. */
-static int by_name_and_place(const void *a, const void *b)
-{
-	const struct owned_name *x = a, *y = b;
-	int names = by_name(a, b);
-
-	if (names)
-		return names;
-	return x->number < y->number ? -1 : x->number > y->number;
-}
-
-/*
- * A zip may have several members of one name, and NPZ files do: from the
- * second on their tensors are called NAME#2, NAME#3 ...
- */
-static enum hvqz_ret number_twins(struct members *list, struct hvqz_err *err)
-{
-	struct owned_name *v = malloc((list->n + 1) * sizeof(*v));
-	enum hvqz_ret ret = HVQZ_OK;
-	size_t n = 0, first = 0;
-
-	if (!v)
-		return hvqz_nomem(err, list->n * sizeof(*v), "the names");
-	for (size_t i = 0; i < list->n; i++)
-		if (list->v[i].content.n_tensors == 1)
-			v[n++] = (struct owned_name){
-				list->v[i].content.tensors->name, i};
-	qsort(v, n, sizeof(*v), by_name_and_place);
-	for (size_t i = 1; i < n && ret == HVQZ_OK; i++) {
-		struct tensor *t = list->v[v[i].number].content.tensors;
-		size_t len = strlen(t->name) + 24;
-		char *name;
-
-		if (strcmp(v[i].name, v[first].name)) {
-			first = i;
-			continue;
-		}
-		name = malloc(len);
-		if (!name) {
-			ret = hvqz_nomem(err, len, "a tensor's name");
-			break;
-		}
-		snprintf(name, len, "%s#%zu", v[first].name, i - first + 1);
-		free(t->name);
-		t->name = name;
-		v[i].name = v[first].name;
-	}
-	free(v);
-	return ret;
-}
-
-/* I2: no two tensors have the same name. */
-static enum hvqz_ret check_names(const struct members *list,
-				 const struct model *m, struct hvqz_err *err)
-{
-	struct owned_name *v = malloc((m->n_tensors + 1) * sizeof(*v));
-	enum hvqz_ret ret = HVQZ_OK;
-
-	if (!v)
-		return hvqz_nomem(err, m->n_tensors * sizeof(*v),
-				  "the tensors' names");
-	for (size_t i = 0; i < m->n_tensors; i++)
-		v[i] = (struct owned_name){m->tensors[i].name, i};
-	qsort(v, m->n_tensors, sizeof(*v), by_name);
-	for (size_t i = 1; i < m->n_tensors && ret == HVQZ_OK; i++)
-		if (!strcmp(v[i - 1].name, v[i].name))
-			ret = hvqz_fail_tensor(
-				err, HVQZ_DAMAGED, v[i].name,
-				"is there twice, in %.200s and in %.200s",
-				owner(list, v[i - 1].number),
-				owner(list, v[i].number));
-	free(v);
-	return ret;
-}
-
 static enum hvqz_ret check_any(const struct members *list,
 			       struct hvqz_err *err)
 {
@@ -601,9 +505,9 @@ enum hvqz_ret members_read(struct members *list, struct source *src,
 		TRY_OUT(about(&list->v[i], look(&j, &list->v[i], err), err));
 	TRY_OUT(check_any(list, err));
 	if (is_npz)
-		TRY_OUT(number_twins(list, err));
+		TRY_OUT(members_number_twins(list, err));
 	TRY_OUT(lay_out(&j, size, &p, m, err));
-	TRY_OUT(check_names(list, m, err));
+	TRY_OUT(members_check_names(list, m, err));
 	TRY_OUT(pieces_to_head(&p, format, m, err));
 	ret = pieces_reader(&p, m, src, start, state, err);
 out:

@@ -6,15 +6,13 @@
  * in one table; they can refer to each other in circles, which is the affair
  * of whoever walks them.
  */
-#include "formats/pickle.h"
+#include "formats/pickle_internal.h"
 
 #include "base/bytes.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MARK UINT32_MAX		/* on the stack */
 
 enum global {
 	G_DICT, G_TENSOR, G_PARAMETER, G_SIZE, G_INERT, G_STORAGE,
@@ -50,234 +48,9 @@ static const struct {
 
 enum { N_GLOBALS = sizeof(globals) / sizeof(*globals) };
 
-struct machine {
-	struct pickle *k;
-	struct cursor c;
-	const uint8_t *from;
-	uint32_t *stack;
-	size_t depth, cap;
-	uint32_t *memo;		/* MARK: nothing there */
-	size_t n_memo;		/* room in it */
-	size_t memoized;	/* by MEMOIZE: the next number */
-};
-
-void pickle_free(struct pickle *k)
-{
-	for (size_t i = 0; i < k->n; i++)
-		if (k->v[i].kind >= PICKLE_TUPLE &&
-		    k->v[i].kind != PICKLE_GLOBAL)
-			free(k->v[i].item);
-	free(k->v);
-	*k = (struct pickle){0};
-}
-
-static enum hvqz_ret damaged(const struct machine *m, const char *what,
-			     struct hvqz_err *err)
-{
-	return hvqz_fail(err, HVQZ_DAMAGED, "the pickle, at byte %zu: %s",
-			 (size_t)(m->c.p - m->from), what);
-}
-
-/* ---- values and the stack ---- */
-
-static enum hvqz_ret push(struct machine *m, uint32_t id,
-			  struct hvqz_err *err)
-{
-	if (m->depth == m->cap) {
-		size_t cap = m->cap ? 2 * m->cap : 256;
-		uint32_t *more = realloc(m->stack, cap * sizeof(*more));
-
-		if (!more)
-			return hvqz_nomem(err, cap * sizeof(*more),
-					  "a pickle's stack");
-		m->stack = more;
-		m->cap = cap;
-	}
-	m->stack[m->depth++] = id;
-	return HVQZ_OK;
-}
-
-static enum hvqz_ret push_new(struct machine *m, struct pickle_value x,
-			      struct hvqz_err *err)
-{
-	struct pickle *k = m->k;
-
-	if (k->n >= PICKLE_MAX_VALUES)
-		return hvqz_fail(err, HVQZ_UNSUPPORTED,
-				 "a pickle of more than %d values",
-				 PICKLE_MAX_VALUES);
-	if (!(k->n & (k->n - 1))) {
-		size_t n = k->n ? 2 * k->n : 1;
-		struct pickle_value *more = realloc(k->v, n * sizeof(*more));
-
-		if (!more)
-			return hvqz_nomem(err, n * sizeof(*more),
-					  "a pickle's values");
-		k->v = more;
-	}
-	k->v[k->n] = x;
-	return push(m, (uint32_t)k->n++, err);
-}
-
-static enum hvqz_ret push_number(struct machine *m, int64_t v,
-				 struct hvqz_err *err)
-{
-	return push_new(m, (struct pickle_value){.kind = PICKLE_INT,
-						 .number = v}, err);
-}
-
-static enum hvqz_ret push_text(struct machine *m, uint64_t n,
-			       enum pickle_kind kind, struct hvqz_err *err)
-{
-	const uint8_t *p = cur_take(&m->c, n);
-
-	if (!p)
-		return damaged(m, "a text that is cut", err);
-	return push_new(m, (struct pickle_value){.kind = kind,
-						 .n = (uint32_t)n,
-						 .text = (const char *)p},
-			err);
-}
-
-/* The topmost value, taken off. */
-static enum hvqz_ret pop(struct machine *m, uint32_t *id,
-			 struct hvqz_err *err)
-{
-	if (!m->depth || m->stack[m->depth - 1] == MARK)
-		return damaged(m, "its stack is empty", err);
-	*id = m->stack[--m->depth];
-	return HVQZ_OK;
-}
-
-/* Where the values behind the last mark begin. */
-static enum hvqz_ret find_mark(const struct machine *m, size_t *at,
-			       struct hvqz_err *err)
-{
-	size_t i = m->depth;
-
-	while (i && m->stack[i - 1] != MARK)
-		i--;
-	if (!i)
-		return damaged(m, "no mark on its stack", err);
-	*at = i;
-	return HVQZ_OK;
-}
-
-/* Append n values to those that x has. */
-static enum hvqz_ret add_items(struct pickle_value *x, const uint32_t *ids,
-			       size_t n, struct hvqz_err *err)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (!(x->n & (x->n - 1))) {
-			size_t cap = x->n ? 2 * (size_t)x->n : 1;
-			uint32_t *more = realloc(x->item,
-						 cap * sizeof(*more));
-
-			if (!more)
-				return hvqz_nomem(err, cap * sizeof(*more),
-						  "a pickle's values");
-			x->item = more;
-		}
-		x->item[x->n++] = ids[i];
-	}
-	return HVQZ_OK;
-}
-
-/* The values from stack[at] on become one of that kind. */
-static enum hvqz_ret gather(struct machine *m, size_t at, bool marked,
-			    enum pickle_kind kind, struct hvqz_err *err)
-{
-	struct pickle_value x = {.kind = kind};
-	enum hvqz_ret ret = HVQZ_OK;
-
-	if (m->depth > at)
-		ret = add_items(&x, m->stack + at, m->depth - at, err);
-	m->depth = at - marked;
-	if (ret == HVQZ_OK) {
-		size_t n = m->k->n;
-
-		ret = push_new(m, x, err);
-		/* In the table it is freed with the others. */
-		if (m->k->n > n)
-			return ret;
-	}
-	free(x.item);
-	return ret;
-}
-
-static enum hvqz_ret gather_top(struct machine *m, size_t n,
-				struct hvqz_err *err)
-{
-	for (size_t i = 0; i < n; i++)
-		if (m->depth <= i || m->stack[m->depth - 1 - i] == MARK)
-			return damaged(m, "its stack is empty", err);
-	return gather(m, m->depth - n, false, PICKLE_TUPLE, err);
-}
-
-/* What is on the stack from at on goes into the container under it. */
-static enum hvqz_ret extend(struct machine *m, size_t at, bool marked,
-			    enum pickle_kind kind, struct hvqz_err *err)
-{
-	size_t n = m->depth - at, under = at - marked;
-	struct pickle_value *x;
-
-	if (!under || m->stack[under - 1] == MARK)
-		return damaged(m, "nothing to put values into", err);
-	x = &m->k->v[m->stack[under - 1]];
-	if (x->kind != kind || (kind == PICKLE_DICT && n % 2))
-		return damaged(m, "values put into the wrong thing", err);
-	for (size_t i = at; i < m->depth; i++)
-		if (m->stack[i] == MARK)
-			return damaged(m, "a mark among the values", err);
-	TRY(add_items(x, m->stack + at, n, err));
-	m->depth = under;
-	return HVQZ_OK;
-}
-
-static enum hvqz_ret extend_top(struct machine *m, size_t n,
-				enum pickle_kind kind, struct hvqz_err *err)
-{
-	if (m->depth < n)
-		return damaged(m, "its stack is empty", err);
-	return extend(m, m->depth - n, false, kind, err);
-}
-
-static enum hvqz_ret memo_put(struct machine *m, uint64_t at,
-			      struct hvqz_err *err)
-{
-	if (!m->depth || m->stack[m->depth - 1] == MARK ||
-	    at >= PICKLE_MAX_VALUES)
-		return damaged(m, "nothing, or too much, to remember", err);
-	if (at >= m->n_memo) {
-		size_t n = m->n_memo ? m->n_memo : 256;
-		uint32_t *more;
-
-		while (n <= at)
-			n *= 2;
-		more = realloc(m->memo, n * sizeof(*more));
-		if (!more)
-			return hvqz_nomem(err, n * sizeof(*more),
-					  "a pickle's memory");
-		memset(more + m->n_memo, 0xff,
-		       (n - m->n_memo) * sizeof(*more));
-		m->memo = more;
-		m->n_memo = n;
-	}
-	m->memo[at] = m->stack[m->depth - 1];
-	return HVQZ_OK;
-}
-
-static enum hvqz_ret memo_get(struct machine *m, uint64_t at,
-			      struct hvqz_err *err)
-{
-	if (at >= m->n_memo || m->memo[at] == MARK)
-		return damaged(m, "it remembers what it never knew", err);
-	return push(m, m->memo[at], err);
-}
-
 /* ---- names ---- */
 
-static enum hvqz_ret push_global(struct machine *m, const char *module,
+static enum hvqz_ret push_global(struct pickle_machine *m, const char *module,
 				 size_t n, const char *name, size_t len,
 				 struct hvqz_err *err)
 {
@@ -286,7 +59,7 @@ static enum hvqz_ret push_global(struct machine *m, const char *module,
 		    !memcmp(globals[i].module, module, n) &&
 		    strlen(globals[i].name) == len &&
 		    !memcmp(globals[i].name, name, len))
-			return push_new(m, (struct pickle_value){
+			return pickle_push_new(m, (struct pickle_value){
 				.kind = PICKLE_GLOBAL, .number = (int64_t)i},
 				err);
 	return hvqz_fail(err, HVQZ_UNSUPPORTED, "its pickle wants '%.*s.%.*s', "
@@ -296,20 +69,20 @@ static enum hvqz_ret push_global(struct machine *m, const char *module,
 }
 
 /* Up to the next line feed, which is passed. */
-static enum hvqz_ret take_line(struct machine *m, const char **s, size_t *n,
-			       struct hvqz_err *err)
+static enum hvqz_ret take_line(struct pickle_machine *m, const char **s,
+			       size_t *n, struct hvqz_err *err)
 {
 	const uint8_t *end = memchr(m->c.p, '\n', cur_left(&m->c));
 
 	if (!end)
-		return damaged(m, "a name that is cut", err);
+		return pickle_damaged(m, "a name that is cut", err);
 	*s = (const char *)m->c.p;
 	*n = (size_t)(end - m->c.p);
 	m->c.p = end + 1;
 	return HVQZ_OK;
 }
 
-static enum hvqz_ret op_global(struct machine *m, struct hvqz_err *err)
+static enum hvqz_ret op_global(struct pickle_machine *m, struct hvqz_err *err)
 {
 	const char *module = NULL, *name = NULL;
 	size_t n = 0, len = 0;
@@ -319,17 +92,18 @@ static enum hvqz_ret op_global(struct machine *m, struct hvqz_err *err)
 	return push_global(m, module, n, name, len, err);
 }
 
-static enum hvqz_ret op_stack_global(struct machine *m, struct hvqz_err *err)
+static enum hvqz_ret op_stack_global(struct pickle_machine *m,
+				     struct hvqz_err *err)
 {
 	const struct pickle_value *name, *module;
 	uint32_t a = 0, b = 0;
 
-	TRY(pop(m, &b, err));
-	TRY(pop(m, &a, err));
+	TRY(pickle_pop(m, &b, err));
+	TRY(pickle_pop(m, &a, err));
 	module = &m->k->v[a];
 	name = &m->k->v[b];
 	if (module->kind != PICKLE_TEXT || name->kind != PICKLE_TEXT)
-		return damaged(m, "a name that is no text", err);
+		return pickle_damaged(m, "a name that is no text", err);
 	return push_global(m, module->text, module->n, name->text, name->n,
 			   err);
 }
@@ -347,89 +121,91 @@ bool pickle_storage_dtype(const struct pickle *k, uint32_t type,
 
 /* ---- what stands for a call ---- */
 
-static enum hvqz_ret copy_items(struct machine *m, enum pickle_kind kind,
+static enum hvqz_ret copy_items(struct pickle_machine *m, enum pickle_kind kind,
 				const uint32_t *item, size_t n,
 				struct hvqz_err *err)
 {
 	size_t at = m->depth;
 
 	for (size_t i = 0; i < n; i++)
-		TRY(push(m, item[i], err));
-	return gather(m, at, false, kind, err);
+		TRY(pickle_push(m, item[i], err));
+	return pickle_gather(m, at, false, kind, err);
 }
 
-static enum hvqz_ret op_reduce(struct machine *m, struct hvqz_err *err)
+static enum hvqz_ret op_reduce(struct pickle_machine *m, struct hvqz_err *err)
 {
 	const struct pickle_value *f, *args;
 	uint32_t a = 0, b = 0;
 
-	TRY(pop(m, &b, err));
-	TRY(pop(m, &a, err));
+	TRY(pickle_pop(m, &b, err));
+	TRY(pickle_pop(m, &a, err));
 	f = &m->k->v[a];
 	args = &m->k->v[b];
 	if (f->kind != PICKLE_GLOBAL || args->kind != PICKLE_TUPLE)
-		return damaged(m, "a call of what is no name", err);
+		return pickle_damaged(m, "a call of what is no name", err);
 	switch (globals[f->number].what) {
 	case G_DICT:
 		if (args->n)
-			return damaged(m, "an OrderedDict that is not empty "
-				       "when it is made", err);
+			return pickle_damaged(m, "an OrderedDict that is not "
+					      "empty when it is made", err);
 		return copy_items(m, PICKLE_DICT, NULL, 0, err);
 	case G_TENSOR:
 		if (args->n < 4 ||
 		    m->k->v[args->item[0]].kind != PICKLE_STORAGE)
-			return damaged(m, "a tensor without a storage", err);
+			return pickle_damaged(m, "a tensor without a storage",
+					      err);
 		return copy_items(m, PICKLE_TENSOR, args->item, 4, err);
 	case G_PARAMETER:
 	case G_SIZE:
 		if (!args->n)
-			return damaged(m, "a parameter of nothing", err);
-		return push(m, args->item[0], err);
+			return pickle_damaged(m, "a parameter of nothing", err);
+		return pickle_push(m, args->item[0], err);
 	default:
-		return push_new(m, (struct pickle_value){0}, err);
+		return pickle_push_new(m, (struct pickle_value){0}, err);
 	}
 }
 
 /* ('storage', type, key, location, elements) */
-static enum hvqz_ret op_persistent(struct machine *m, struct hvqz_err *err)
+static enum hvqz_ret op_persistent(struct pickle_machine *m,
+				   struct hvqz_err *err)
 {
 	const struct pickle_value *x, *tag;
 	uint32_t id = 0;
 
-	TRY(pop(m, &id, err));
+	TRY(pickle_pop(m, &id, err));
 	x = &m->k->v[id];
 	if (x->kind != PICKLE_TUPLE || x->n < 5)
-		return damaged(m, "a reference that is no storage", err);
+		return pickle_damaged(m, "a reference that is no storage", err);
 	tag = &m->k->v[x->item[0]];
 	if (tag->kind != PICKLE_TEXT || tag->n != 7 ||
 	    memcmp(tag->text, "storage", 7))
-		return damaged(m, "a reference that is no storage", err);
+		return pickle_damaged(m, "a reference that is no storage", err);
 	return copy_items(m, PICKLE_STORAGE, x->item + 1, 4, err);
 }
 
-static enum hvqz_ret op_build(struct machine *m, struct hvqz_err *err)
+static enum hvqz_ret op_build(struct pickle_machine *m, struct hvqz_err *err)
 {
 	uint32_t id = 0;
 
-	TRY(pop(m, &id, err));
+	TRY(pickle_pop(m, &id, err));
 	/* Attributes of a dictionary or a tensor: nothing to us. */
-	if (!m->depth || m->stack[m->depth - 1] == MARK ||
+	if (!m->depth || m->stack[m->depth - 1] == PICKLE_MARK ||
 	    (m->k->v[m->stack[m->depth - 1]].kind != PICKLE_DICT &&
 	     m->k->v[m->stack[m->depth - 1]].kind != PICKLE_TENSOR))
-		return damaged(m, "attributes of what has none", err);
+		return pickle_damaged(m, "attributes of what has none", err);
 	return HVQZ_OK;
 }
 
 /* ---- the instructions ---- */
 
 /* n little-endian bytes. */
-static enum hvqz_ret take_uint(struct machine *m, unsigned n, uint64_t *v,
-			       struct hvqz_err *err)
+static enum hvqz_ret take_uint(struct pickle_machine *m, unsigned n,
+			       uint64_t *v, struct hvqz_err *err)
 {
 	const uint8_t *p = cur_take(&m->c, n);
 
 	if (!p)
-		return damaged(m, "it is cut", err);
+		return pickle_damaged(m, "it is cut", err);
 	*v = 0;
 	for (unsigned i = n; i-- > 0;)
 		*v = *v << 8 | p[i];
@@ -437,35 +213,36 @@ static enum hvqz_ret take_uint(struct machine *m, unsigned n, uint64_t *v,
 }
 
 /* A number of any length; those over 63 bits are not looked at. */
-static enum hvqz_ret op_long(struct machine *m, struct hvqz_err *err)
+static enum hvqz_ret op_long(struct pickle_machine *m, struct hvqz_err *err)
 {
 	uint64_t n, v;
 	uint8_t len;
 
 	if (!cur_u8(&m->c, &len))
-		return damaged(m, "it is cut", err);
+		return pickle_damaged(m, "it is cut", err);
 	if (len > 8)
-		return push_text(m, len, PICKLE_OTHER, err);
+		return pickle_push_text(m, len, PICKLE_OTHER, err);
 	TRY(take_uint(m, len, &v, err));
 	n = 8u * len;
 	if (n && n < 64 && v >> (n - 1) & 1)
 		v |= UINT64_MAX << n;
-	return push_number(m, (int64_t)v, err);
+	return pickle_push_number(m, (int64_t)v, err);
 }
 
-static enum hvqz_ret marked(struct machine *m, enum pickle_kind kind,
+static enum hvqz_ret marked(struct pickle_machine *m, enum pickle_kind kind,
 			    bool into, struct hvqz_err *err)
 {
 	size_t at = 0;
 
-	TRY(find_mark(m, &at, err));
+	TRY(pickle_find_mark(m, &at, err));
 	if (kind == PICKLE_DICT && (m->depth - at) % 2)
-		return damaged(m, "a key without a value", err);
-	return into ? extend(m, at, true, kind, err)
-		    : gather(m, at, true, kind, err);
+		return pickle_damaged(m, "a key without a value", err);
+	return into ? pickle_extend(m, at, true, kind, err)
+		    : pickle_gather(m, at, true, kind, err);
 }
 
-static enum hvqz_ret step(struct machine *m, uint8_t op, struct hvqz_err *err)
+static enum hvqz_ret step(struct pickle_machine *m, uint8_t op,
+			  struct hvqz_err *err)
 {
 	uint64_t v = 0;
 	uint32_t id = 0;
@@ -475,60 +252,60 @@ static enum hvqz_ret step(struct machine *m, uint8_t op, struct hvqz_err *err)
 	case 0x80:		/* PROTO */
 		TRY(take_uint(m, 1, &v, err));
 		return v >= 2 && v <= 5 ? HVQZ_OK
-					: damaged(m, "an unknown protocol",
-						  err);
+					: pickle_damaged(m, "its protocol",
+							 err);
 	case 0x95:		/* FRAME */
 		return take_uint(m, 8, &v, err);
 	case '(':
-		return push(m, MARK, err);
+		return pickle_push(m, PICKLE_MARK, err);
 	case '0':		/* POP */
-		if (m->depth && m->stack[m->depth - 1] == MARK) {
+		if (m->depth && m->stack[m->depth - 1] == PICKLE_MARK) {
 			m->depth--;
 			return HVQZ_OK;
 		}
-		return pop(m, &id, err);
+		return pickle_pop(m, &id, err);
 	case '1':		/* POP_MARK */
-		TRY(find_mark(m, &at, err));
+		TRY(pickle_find_mark(m, &at, err));
 		m->depth = at - 1;
 		return HVQZ_OK;
 	case 'N':
-		return push_new(m, (struct pickle_value){0}, err);
+		return pickle_push_new(m, (struct pickle_value){0}, err);
 	case 0x88:		/* NEWTRUE */
 	case 0x89:		/* NEWFALSE */
-		return push_number(m, op == 0x88, err);
+		return pickle_push_number(m, op == 0x88, err);
 	case 'J':
 		TRY(take_uint(m, 4, &v, err));
-		return push_number(m, (int32_t)v, err);
+		return pickle_push_number(m, (int32_t)v, err);
 	case 'K':
 	case 'M':
 		TRY(take_uint(m, op == 'K' ? 1 : 2, &v, err));
-		return push_number(m, (int64_t)v, err);
+		return pickle_push_number(m, (int64_t)v, err);
 	case 0x8a:		/* LONG1 */
 		return op_long(m, err);
 	case 'G':
-		return push_text(m, 8, PICKLE_OTHER, err);
+		return pickle_push_text(m, 8, PICKLE_OTHER, err);
 	case 'X':		/* BINUNICODE, BINSTRING, BINBYTES */
 	case 'T':
 	case 'B':
 		TRY(take_uint(m, 4, &v, err));
-		return push_text(m, v, op == 'B' ? PICKLE_OTHER : PICKLE_TEXT,
-				 err);
+		return pickle_push_text(m, v, op == 'B' ? PICKLE_OTHER
+							: PICKLE_TEXT, err);
 	case 0x8c:		/* the same, short */
 	case 'U':
 	case 'C':
 		TRY(take_uint(m, 1, &v, err));
-		return push_text(m, v, op == 'C' ? PICKLE_OTHER : PICKLE_TEXT,
-				 err);
+		return pickle_push_text(m, v, op == 'C' ? PICKLE_OTHER
+							: PICKLE_TEXT, err);
 	case ')':
-		return gather(m, m->depth, false, PICKLE_TUPLE, err);
+		return pickle_gather(m, m->depth, false, PICKLE_TUPLE, err);
 	case ']':
-		return gather(m, m->depth, false, PICKLE_LIST, err);
+		return pickle_gather(m, m->depth, false, PICKLE_LIST, err);
 	case '}':
-		return gather(m, m->depth, false, PICKLE_DICT, err);
+		return pickle_gather(m, m->depth, false, PICKLE_DICT, err);
 	case 0x85:		/* TUPLE1, 2, 3 */
 	case 0x86:
 	case 0x87:
-		return gather_top(m, op - 0x84, err);
+		return pickle_gather_top(m, op - 0x84, err);
 	case 't':
 		return marked(m, PICKLE_TUPLE, false, err);
 	case 'l':
@@ -536,9 +313,9 @@ static enum hvqz_ret step(struct machine *m, uint8_t op, struct hvqz_err *err)
 	case 'd':
 		return marked(m, PICKLE_DICT, false, err);
 	case 'a':
-		return extend_top(m, 1, PICKLE_LIST, err);
+		return pickle_extend_top(m, 1, PICKLE_LIST, err);
 	case 's':
-		return extend_top(m, 2, PICKLE_DICT, err);
+		return pickle_extend_top(m, 2, PICKLE_DICT, err);
 	case 'e':
 		return marked(m, PICKLE_LIST, true, err);
 	case 'u':
@@ -546,19 +323,19 @@ static enum hvqz_ret step(struct machine *m, uint8_t op, struct hvqz_err *err)
 	case 'q':
 	case 'r':
 		TRY(take_uint(m, op == 'q' ? 1 : 4, &v, err));
-		return memo_put(m, v, err);
+		return pickle_memo_put(m, v, err);
 	case 0x94:		/* MEMOIZE */
-		return memo_put(m, m->memoized++, err);
+		return pickle_memo_put(m, m->memoized++, err);
 	case 'h':
 	case 'j':
 		TRY(take_uint(m, op == 'h' ? 1 : 4, &v, err));
-		return memo_get(m, v, err);
+		return pickle_memo_get(m, v, err);
 	case 'c':
 	case 'i':		/* INST: its name is looked at all the same */
 		TRY(op_global(m, err));
 		return op == 'c' ? HVQZ_OK
-				 : damaged(m, "an instance made in an old way",
-					   err);
+				 : pickle_damaged(m, "an instance made in an "
+						  "old way", err);
 	case 0x93:		/* STACK_GLOBAL */
 		return op_stack_global(m, err);
 	case 'R':
@@ -577,15 +354,15 @@ static enum hvqz_ret step(struct machine *m, uint8_t op, struct hvqz_err *err)
 	}
 }
 
-static enum hvqz_ret run(struct machine *m, struct hvqz_err *err)
+static enum hvqz_ret run(struct pickle_machine *m, struct hvqz_err *err)
 {
 	uint8_t op;
 
 	for (;;) {
 		if (!cur_u8(&m->c, &op))
-			return damaged(m, "it has no end", err);
+			return pickle_damaged(m, "it has no end", err);
 		if (op == '.')
-			return pop(m, &m->k->root, err);
+			return pickle_pop(m, &m->k->root, err);
 		TRY(step(m, op, err));
 	}
 }
@@ -593,7 +370,7 @@ static enum hvqz_ret run(struct machine *m, struct hvqz_err *err)
 enum hvqz_ret pickle_parse(const uint8_t *p, size_t len, struct pickle *k,
 			   struct hvqz_err *err)
 {
-	struct machine m = {.k = k, .c = {p, p + len}, .from = p};
+	struct pickle_machine m = {.k = k, .c = {p, p + len}, .from = p};
 	enum hvqz_ret ret;
 
 	*k = (struct pickle){0};

@@ -40,7 +40,7 @@ struct piece {
 	uint16_t method;
 	uint32_t crc;
 	uint64_t unpacked;
-	bool summed;		/* reading: crc is that of its bytes; not kept */
+	bool summed;		/* reading: crc is that of its bytes */
 };
 
 struct pieces {
