@@ -24,6 +24,8 @@ enum {
 	MAX_DEPTH = 40,
 	MAX_VISITS = 1 << 22,
 	MAX_PREFIX = 1024,
+	MAX_KEY = 1024,		/* bytes of a dictionary's key */
+	MAX_NAMES = 64 << 20,	/* bytes of all names together */
 };
 
 struct view {
@@ -50,6 +52,7 @@ struct torch {
 	size_t n_views;
 	struct buf path;
 	uint64_t visits;
+	uint64_t n_names;	/* bytes */
 };
 
 static int compare_names(const void *a, const void *b)
@@ -144,6 +147,12 @@ static enum hvqz_ret add_view(struct torch *t, struct view *x, bool turned,
 			return hvqz_nomem(err, n * sizeof(*more), "views");
 		t->views = more;
 	}
+	/* A small pickle can give one tensor a million long names. */
+	t->n_names += t->path.len;
+	if (t->n_names > MAX_NAMES)
+		return hvqz_fail(err, HVQZ_UNSUPPORTED, "a PyTorch file whose "
+				 "tensors' names have over %d bytes",
+				 MAX_NAMES);
 	if (!odd) {
 		x->name = calloc(1, t->path.len + 3);
 		if (!x->name)
@@ -211,8 +220,9 @@ static enum hvqz_ret walk_into(struct torch *t, const char *part, size_t n,
 	size_t len = t->path.len;
 	enum hvqz_ret ret;
 
-	if (memchr(part, 0, n) || len + n + 4 > TENSOR_MAX_NAME)
-		return damaged(t, "a name with a NUL, or too long", err);
+	if (n > MAX_KEY || memchr(part, 0, n))
+		return damaged(t, "a key with a NUL, or of over 1024 bytes",
+			       err);
 	if (len)
 		buf_u8(&t->path, '.');
 	buf_put(&t->path, part, n);

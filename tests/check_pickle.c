@@ -211,6 +211,63 @@ START_TEST(damaged_pickles)
 }
 END_TEST
 
+/* A key of n bytes, and the tensor under it. */
+static enum hvqz_ret try_key(uint32_t n, struct hvqz_err *err)
+{
+	struct buf k = {0}, b = {0}, data = {0};
+	struct model m = {0};
+	enum hvqz_ret ret;
+
+	buf_put(&k, "\x80\2}X", 4);
+	buf_u32(&k, n);
+	for (uint32_t i = 0; i < n; i++)
+		buf_u8(&k, 'k');
+	buf_put(&k, P(W "s."));
+	build(&b, (const char *)k.p, k.len);
+	ret = take_all(b.p, b.len, &m, &data, err);
+	model_free(&m);
+	buf_free(&k);
+	buf_free(&b);
+	buf_free(&data);
+	return ret;
+}
+
+START_TEST(keys_are_bounded)
+{
+	struct hvqz_err err = {0};
+
+	ck_assert_int_eq(try_key(1024, &err), HVQZ_OK);
+	ck_assert_int_eq(try_key(1025, &err), HVQZ_DAMAGED);
+	ck_assert(strstr(err.msg, "1024") != NULL);
+}
+END_TEST
+
+/* One tensor, 70,000 names of 1 KiB: 200 KB that would become 70 MB. */
+START_TEST(names_are_bounded)
+{
+	struct buf k = {0}, b = {0}, data = {0};
+	struct hvqz_err err = {0};
+	struct model m = {0};
+
+	buf_put(&k, "\x80\2}X", 4);
+	buf_u32(&k, 1024);
+	for (int i = 0; i < 1024; i++)
+		buf_u8(&k, 'k');
+	buf_put(&k, P("](" W "q\7"));
+	for (int i = 0; i < 70000; i++)
+		buf_put(&k, "h\7", 2);
+	buf_put(&k, "es.", 3);
+	build(&b, (const char *)k.p, k.len);
+	ck_assert_int_eq(take_all(b.p, b.len, &m, &data, &err),
+			 HVQZ_UNSUPPORTED);
+	ck_assert_msg(strstr(err.msg, "names") != NULL, "%s", err.msg);
+	model_free(&m);
+	buf_free(&k);
+	buf_free(&b);
+	buf_free(&data);
+}
+END_TEST
+
 static Suite *pickle_suite(void)
 {
 	Suite *s = suite_create("pickle");
@@ -218,6 +275,8 @@ static Suite *pickle_suite(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, pickles, 0, N_CASES);
+	tcase_add_test(t, keys_are_bounded);
+	tcase_add_test(t, names_are_bounded);
 	tcase_add_loop_test(t, damaged_pickles, 0, N_CASES);
 	suite_add_tcase(s, t);
 	return s;
