@@ -122,6 +122,10 @@ static enum hvqz_ret read_end(struct source *src, uint64_t start,
 		return hvqz_fail(err, HVQZ_UNSUPPORTED,
 				 "a zip directory of %" PRIu64 " bytes",
 				 d->size);
+	if (d->n > MEMBERS_MAX)
+		return hvqz_fail(err, HVQZ_UNSUPPORTED,
+				 "a zip archive of %" PRIu64 " files; the most "
+				 "is %d", d->n, MEMBERS_MAX);
 	if (d->n > d->size / ENTRY_LEN)
 		return damaged("more members than its directory has room for",
 			       err);
@@ -254,29 +258,63 @@ static enum hvqz_ret add(struct source *src, uint64_t start, uint64_t limit,
 	return HVQZ_OK;
 }
 
+static enum hvqz_ret add_named(struct source *src, uint64_t start,
+			       uint64_t limit, const struct entry *e,
+			       struct members *list, struct hvqz_err *err)
+{
+	enum hvqz_ret ret;
+	char *name;
+
+	if (memchr(e->name, 0, e->name_len))
+		return damaged("a NUL in a member's name", err);
+	name = strndup((const char *)e->name, e->name_len);
+	if (!name)
+		return hvqz_nomem(err, e->name_len, "a name");
+	ret = add(src, start, limit, e, name, list, err);
+	free(name);
+	return ret;
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	return x->local < y->local ? -1 : x->local > y->local;
+}
+
+/*
+ * In the order of their places, so that the archive is gone through once; a
+ * directory that lists one place over and over is refused before that.
+ */
 static enum hvqz_ret take_all(struct source *src, uint64_t start,
 			      const struct directory *d, const uint8_t *p,
 			      struct members *list, struct hvqz_err *err)
 {
 	struct cursor c = {p, p + d->size};
+	struct entry *v = calloc((size_t)d->n + 1, sizeof(*v));
+	enum hvqz_ret ret = HVQZ_OK;
+	size_t n = (size_t)d->n;
 
-	for (uint64_t i = 0; i < d->n; i++) {
-		enum hvqz_ret ret;
-		struct entry e = {0};
-		char *name;
-
-		TRY(take_entry(&c, &e, err));
-		if (memchr(e.name, 0, e.name_len))
-			return damaged("a NUL in a member's name", err);
-		name = strndup((const char *)e.name, e.name_len);
-		if (!name)
-			return hvqz_nomem(err, e.name_len, "a name");
-		ret = add(src, start, d->off, &e, name, list, err);
-		free(name);
-		TRY(ret);
+	if (!v)
+		return hvqz_nomem(err, d->n * sizeof(*v), "a zip directory");
+	for (size_t i = 0; i < n; i++)
+		TRY_OUT(take_entry(&c, &v[i], err));
+	if (cur_left(&c)) {
+		ret = damaged("bytes behind its directory", err);
+		goto out;
 	}
-	return cur_left(&c) ? damaged("bytes behind its directory", err)
-			    : HVQZ_OK;
+	if (n)
+		qsort(v, n, sizeof(*v), by_place);
+	for (size_t i = 1; i < n; i++)
+		if (v[i].local - v[i - 1].local < LOCAL_LEN) {
+			ret = damaged("two members in one place", err);
+			goto out;
+		}
+	for (size_t i = 0; i < n; i++)
+		TRY_OUT(add_named(src, start, d->off, &v[i], list, err));
+out:
+	free(v);
+	return ret;
 }
 
 enum hvqz_ret zip_members(struct source *src, struct members *list,

@@ -159,6 +159,8 @@ ZIP(zip_far, z.off_add = 0x7fffffff)
 ZIP(zip_link, z.attributes = (uint32_t)0120777 << 16)
 ZIP(zip_up, put_zip(&z, "../x", "xyz", 3))
 ZIP(zip_absolute, put_zip(&z, "/x", "xyz", 3))
+ZIP(zip_one_place, z.off_add = (uint32_t)(34 + f.len);
+    put_zip(&z, "arr.npy", f.p, f.len))
 ZIP(zip_overlap, put_zip(&z, "x", "xyz", 3); z.off_add = -34u)
 
 static void zip_cut(struct buf *b)
@@ -308,7 +310,8 @@ static const struct archive_case corpus_archives[] = {
 	UNSUP("A2", zip_link, "symbolic link"),
 	BAD("A2", zip_up, "'..'"),
 	BAD("A2", zip_absolute, "absolute path"),
-	BAD("A2", zip_overlap, "another name"),
+	BAD("A2", zip_overlap, "one place"),
+	BAD("A2", zip_one_place, "one place"),
 	GOOD("npy", npy_good, "array"),
 	GOOD("npy", npy_turned, "array.T"),
 	GOOD("npy", npy_row, "array"),
