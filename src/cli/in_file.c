@@ -49,8 +49,11 @@ static bool open_folder(struct in_file *in, const char *path, bool *good)
 	in->folder_path = folder_of_index(path);
 	if (in->folder_path)
 		path = in->folder_path;
-	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode)) {
+		free(in->folder_path);
+		in->folder_path = NULL;
 		return false;
+	}
 	in->path = in->name = path;
 	in->st = st;
 	in->fd = -1;
