@@ -7,15 +7,11 @@
  */
 #include "codec/weights.h"
 #include "formats/sidecar.h"
-#include "job/copies.h"
-#include "job/job_internal.h"
-#include "job/encode_pass.h"
+#include "job/encode_job.h"
 #include "job/encode_plan.h"
 #include "job/encode_remark.h"
 #include "job/rate.h"
-#include "job/steer.h"
 #include "kernels/blas.h"
-#include "sense/factor_cache.h"
 #include "stream/pipeline.h"
 
 #include <inttypes.h>
@@ -24,157 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
-
-struct slot {
-	size_t tensor;
-	struct slab slab;
-	/*
-	 * The slab's rows, room for plan.max_raw; once encoded, its payload:
-	 * work() leaves the rows' memory to its worker in exchange.
-	 */
-	struct buf bytes;
-	uint8_t *base;		/* the same, of the base model, or NULL */
-	bool has_base;		/* base holds this slab's rows */
-	struct chunk_head head;
-	bool nonfinite;
-	bool diagonal;		/* its Hessian was of no other use */
-	double gain;		/* on the step constants */
-};
-
-struct encode_job {
-	struct job_env own;	/* the caller's, with threads that fit */
-	const struct job_env *env;	/* own */
-	const struct encode_options *opt;
-	const struct encode_pass *pass;
-	struct codec_settings set;	/* opt's, with the steps */
-	struct codec_env codec_env;
-	struct factor_cache factors;
-	struct steer steer;
-	struct buf steered;		/* predicted payloads */
-	const struct reader_ops *reader;
-	void *state;			/* the reader's */
-	struct container_info info;
-	struct plan plan;
-	struct copies copies;
-	XXH3_state_t *hash;		/* of the tensor that next() is in */
-	struct base_map base;
-	struct container_writer *writer;
-	struct sink *out;
-	struct job_report *rep;
-	struct slot *slots;
-	unsigned n_slots;
-	struct desk {
-		struct buf out;		/* for a payload, as slot.bytes */
-		uint8_t *back;		/* [plan.max_raw]: decoded again */
-	} *desks;			/* [n_threads] */
-	/* where next() is */
-	size_t tensor;
-	uint64_t row;
-};
-
-/* The factor of the slot's tensor to env, where one is of use. */
-static enum hvqz_ret take_factor(struct encode_job *j, const struct slot *s,
-				 struct codec_env *env, struct hvqz_err *err)
-{
-	const struct tensor_plan *tp = &j->plan.t[s->tensor];
-	uint64_t n_uses = plan_chunks(tp) * (j->pass->steer > 0 ? 2 : 1);
-
-	*env = j->codec_env;
-	env->base = s->has_base ? s->base : NULL;
-	if (!plan_wants_factor(tp))
-		return HVQZ_OK;
-	return factor_cache_get(&j->factors, tp->sens, n_uses, &env->factor,
-				err);
-}
-
-static void leave_factor(struct encode_job *j, const struct codec_env *env)
-{
-	if (env->factor)
-		factor_cache_put(&j->factors, env->factor);
-}
-
-static struct codec_settings slot_settings(const struct encode_job *j,
-					   const struct slot *s)
-{
-	struct codec_settings set = j->plan.t[s->tensor].set;
-
-	set.step *= s->gain;
-	set.step_sens *= s->gain;
-	return set;
-}
-
-/* ---- steering ---- */
-
-/* Bytes a chunk takes besides its payload: head, index entry. */
-enum { CHUNK_FRAME = CONTAINER_CHUNK_HEAD_LEN +
-       CONTAINER_INDEX_ENTRY_LEN };
-
-struct prediction {
-	struct encode_job *j;
-	struct slot *s;
-	struct codec_env env;
-};
-
-static enum hvqz_ret predict(void *ctx, double at, double *bits,
-			     struct hvqz_err *err)
-{
-	struct prediction *p = ctx;
-	struct encode_job *j = p->j;
-	struct codec_settings set;
-	struct codec_stats stats;
-	const struct codec *codec;
-
-	p->s->gain = exp2(at);
-	set = slot_settings(j, p->s);
-	set.quick = true;
-	TRY(codec_encode(&p->env, &p->s->slab, &set,
-			 j->plan.t[p->s->tensor].sens, p->s->bytes.p,
-			 &j->steered, &codec, &stats, err));
-	*bits = 8.0 * (double)(j->steered.len + CHUNK_FRAME);
-	return HVQZ_OK;
-}
-
-/* Choose the slot's gain; called in the order of the chunks. */
-static enum hvqz_ret steer(struct encode_job *j, struct slot *s,
-			   struct hvqz_err *err)
-{
-	struct prediction p = {.j = j, .s = s};
-	enum hvqz_ret ret;
-	double bits;
-
-	s->gain = j->pass->gain;
-	if (!(j->pass->steer > 0))
-		return HVQZ_OK;
-	TRY(take_factor(j, s, &p.env, err));
-	if (j->plan.t[s->tensor].set.codec == CODEC_TRELLIS) {
-		ret = steer_chunk(&j->steer,
-				  s->slab.n_rows * s->slab.n_cols, predict,
-				  &p, &s->gain, err);
-	} else {
-		ret = predict(&p, 0, &bits, err);
-		/* What it was expected to take comes back first. */
-		j->steer.budget += 8.0 * (s->slab.raw_len + CHUNK_FRAME) -
-				   bits;
-	}
-	leave_factor(j, &p.env);
-	return ret;
-}
-
-/* The budget, once the file's head is written. */
-static void steer_begin(struct encode_job *j)
-{
-	const struct model *m = &j->info.model;
-
-	j->steer.budget = j->pass->steer * (double)m->n_params -
-			  8.0 * (double)j->out->off;
-	j->steer.rest = (double)j->rep->n_steered;
-	for (size_t i = 0; i < j->plan.n_tensors; i++)
-		if (j->plan.t[i].set.codec != CODEC_TRELLIS)
-			j->steer.budget -= 8.0 *
-				((double)m->tensors[i].size +
-				 (double)(CHUNK_FRAME *
-					  plan_chunks(&j->plan.t[i])));
-}
 
 /* ---- the pipeline's three functions ---- */
 
@@ -271,7 +116,7 @@ static enum hvqz_ret next(void *ctx, void *slot, bool *end,
 	TRY(j->reader->next(j->state, s->bytes.p, s->slab.raw_len, err));
 	TRY(watch(j, s, err));
 	TRY(take_base(j, s, err));
-	return steer(j, s, err);
+	return encode_steer(j, s, err);
 }
 
 /*
@@ -316,7 +161,7 @@ static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
 	struct slot *s = slot;
 	struct desk *d = &j->desks[worker];
 	const struct tensor_plan *tp = &j->plan.t[s->tensor];
-	struct codec_settings set = slot_settings(j, s);
+	struct codec_settings set = encode_slot_settings(j, s);
 	const struct codec *codec;
 	struct codec_env env;
 	struct codec_stats stats;
@@ -324,12 +169,12 @@ static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,
 	const uint8_t *made = s->bytes.p;
 	enum hvqz_ret ret;
 
-	TRY(take_factor(j, s, &env, err));
+	TRY(encode_take_factor(j, s, &env, err));
 	ret = codec_encode(&env, &s->slab, &set, tp->sens, s->bytes.p,
 			   &d->out, &codec, &stats, err);
 	s->diagonal = env.factor && env.factor->fell_back &&
 		      !s->slab.first_row;
-	leave_factor(j, &env);
+	encode_leave_factor(j, &env);
 	TRY(ret);
 	s->nonfinite = stats.nonfinite;
 	while (d->out.len < container_min_stored(raw_len)) {
@@ -590,7 +435,7 @@ enum hvqz_ret encode_pass_run(const struct job_env *env,
 	TRY_OUT(allocate(&j, err));
 	TRY_OUT(encode_remark(&j.info, opt, pass, &j.set, rep->n_lossy, err));
 	TRY_OUT(container_write_head(&j.writer, &j.info, out, err));
-	steer_begin(&j);
+	encode_steer_begin(&j);
 	TRY_OUT(pipeline_run(&ops, &j, job_threads(j.env), j.slots,
 			     sizeof(*j.slots), err));
 	TRY_OUT(container_write_tail(j.writer, err));
