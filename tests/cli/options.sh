@@ -66,7 +66,7 @@ refuse "--progress: 'much'" --progress much
 refuse "-S: 'hvqz'" -S hvqz
 refuse "-S: '.a/b'" -S .a/b
 refuse "--dtype: 'f8'" -d --dtype f8
-refuse "--to: 'npz'" -d --to npz
+refuse "--to: 'nonesuch'" -d --to nonesuch
 refuse "-z makes a .hvqz" -z --to gguf
 refuse "--to hvqz has no meaning with -d" -d --to hvqz
 refuse "-x writes safetensors only" -x '*' --to gguf
