@@ -66,7 +66,8 @@ enum hvqz_ret base_open(struct base_model *b, struct source *src,
 	reader->free(state);
 	if (reader->offset) {
 		ret = hvqz_fail(err, HVQZ_UNSUPPORTED, "a base model has to "
-				"be a safetensors file, not of the format %s",
+				"be a safetensors or GGUF file, not of the "
+				"format %s",
 				reader->name);
 		goto out;
 	}

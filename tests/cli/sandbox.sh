@@ -55,6 +55,46 @@ same b/y "$MODEL"
 ln -s ../b/y a/link
 status 0 hvqz -df -o a/link a/x.hvqz
 [ -L a/link ] || fail "the link was replaced"
+
+# A folder's files are opened one by one: it alone stays readable, or writable.
+mkdir m
+cp "$MODEL" m/model.safetensors
+echo '{}' >m/config.json
+status 0 hvqz -vv --lossless m
+says "sandbox: only files beside the input can be opened"
+status 0 hvqz -l m m.hvqz >list
+status 0 hvqz -vv --to tar m
+present m.tar
+status 0 hvqz -vv -d --output-dir out.d m.hvqz
+says "sandbox: files can be written only in the output's folder"
+diff -r m out.d || fail "the folder came back otherwise"
+head -c 100000 m.hvqz >cut.hvqz
+status 1 hvqz -d cut.hvqz
+absent cut
+mkdir keep
+mv m keep/m
+cp m.hvqz n.hvqz
+status 0 hvqz -d m.hvqz n.hvqz
+diff -r m keep/m || fail "the first of two folders came back otherwise"
+diff -r n m || fail "the second of two folders came back otherwise"
+status 0 hvqz -f --lossless m n
+mv m.tar keep/
+status 0 hvqz --to tar n m.hvqz
+same m.tar keep/m.tar
+present n.tar
+
+# An archive that is packed, and one that is copied from a pipe.
+gzip -k m.tar
+status 0 hvqz -vv --to npz -o m.npz m.tar.gz
+says "sandbox: "
+status 0 hvqz --lossless -o z.hvqz - <m.npz
+mkfifo zip
+cat m.npz >zip &
+status 0 hvqz --lossless -o piped.hvqz zip
+same piped.hvqz z.hvqz
+status 0 hvqz -d -o back.npz piped.hvqz
+same back.npz m.npz
+
 FULL=$DATA/kjv-1m/sidecar/full.safetensors
 status 0 hvqz --bpp 4 --sidecar "$FULL" -T3 -o q.hvqz "$MODEL"
 status 0 hvqz -df -o back q.hvqz
