@@ -26,7 +26,7 @@ static const char brief[] =
 	"  --bpp R       aim at a file of R bits a parameter\n"
 	"  --quality Q   0 to 20, default 5; a point is half a bit a parameter\n"
 	"  --sidecar F   the weights' sensitivities: better at the same size\n"
-	"  --to FORMAT   convert to safetensors or gguf\n";
+	"  --to FORMAT   convert: safetensors, gguf, npz, npy, zip, tar\n";
 
 static const char modes[] =
 	"Modes (the last one given wins):\n"
