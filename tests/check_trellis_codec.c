@@ -277,6 +277,52 @@ START_TEST(weights_beyond_all_points_are_not_cut)
 END_TEST
 
 /* Above BF16's largest number: once an infinity that no one would decode. */
+/*
+ * Two weights out of all proportion, which are outliers: the others are as near
+ * as without them, and so is the loss; loop: how large.
+ */
+START_TEST(huge_outliers_leave_the_others_alone)
+{
+	static const float size[] = {0.02f, 6e4f, 1e19f, 1e25f, 3e38f};
+	struct sample s = blank_sample(DTYPE_BF16, 256, 128);
+	struct codec_settings set = trellis_settings(5, 0.005, 0.001);
+	size_t n = sample_elems(&s);
+	float *w = malloc(n * sizeof(*w)), *back;
+	double noise = 0, signal = 0;
+	struct rng rng = {19};
+	struct known k;
+	struct trip t;
+
+	for (size_t i = 0; i < n; i++)
+		w[i] = 0.02f * normal(&rng);
+	w[1000] = size[_i];
+	w[20000] = -size[_i];
+	weights_narrow(DTYPE_BF16, w, n, s.raw);
+	free(w);
+	know(&k, ROWS, 1, &s, 20);
+	t = trip(&s, &set, &k.sens, &k.factor);
+	ck_assert(!t.declined);
+	w = sample_weights(&s, s.raw);
+	back = sample_weights(&s, s.back);
+	for (size_t i = 0; i < n; i++) {
+		double d = (double)w[i] - (double)back[i];
+
+		if (i == 1000 || i == 20000)
+			continue;
+		noise += d * d;
+		signal += (double)w[i] * (double)w[i];
+	}
+	ck_assert_double_lt(noise, 0.1 * signal);
+	/* 256 · 128 · 0.27 · 0.005² · TRELLIS_LOSS */
+	ck_assert_double_gt(t.stats.loss, 0.10);
+	ck_assert_double_lt(t.stats.loss, 0.17);
+	free(w);
+	free(back);
+	forget(&k);
+	free_sample(&s);
+}
+END_TEST
+
 START_TEST(the_largest_floats_are_no_infinite_outliers)
 {
 	struct codec_settings set = trellis_settings(5, 0.002, 0.001);
@@ -345,7 +391,7 @@ START_TEST(extreme_sensitivities_do_no_harm)
 		w = sample_weights(&s, s.back);
 		for (size_t e = 0; e < sample_elems(&s); e++)
 			ck_assert(t.declined || isfinite(w[e]));
-		ck_assert(isfinite(t.stats.loss));
+		ck_assert(isfinite(t.stats.loss) && t.stats.loss >= 0);
 		free(w);
 		forget(&k);
 		free_sample(&s);
@@ -506,6 +552,7 @@ int main(void)
 	tcase_add_test(t, zero_rows_and_columns_stay_zero);
 	tcase_add_test(t, odd_weights_come_back);
 	tcase_add_test(t, weights_beyond_all_points_are_not_cut);
+	tcase_add_loop_test(t, huge_outliers_leave_the_others_alone, 0, 5);
 	tcase_add_test(t, the_largest_floats_are_no_infinite_outliers);
 	tcase_add_test(t, small_outliers_are_not_lost);
 	tcase_add_test(t, nan_and_infinity_are_declined);

@@ -32,14 +32,19 @@ static unsigned log_states(int effort)
 	return log[effort];
 }
 
-static unsigned lanes_for(const struct trellis_encoder *e)
+static unsigned count_lanes(uint64_t n_units, unsigned least)
 {
-	size_t least = e->metric.feedback ? MIN_LANE : MIN_LANE_RUNNING;
 	unsigned n = 1;
 
-	while (n < TRELLIS_MAX_LANES && e->q.n_units / (2 * n) >= least)
+	while (n < TRELLIS_MAX_LANES && n_units / (2 * n) >= least)
 		n *= 2;
 	return n;
+}
+
+static unsigned lanes_for(const struct trellis_encoder *e)
+{
+	return count_lanes(e->q.n_units, e->metric.feedback ? MIN_LANE
+							    : MIN_LANE_RUNNING);
 }
 
 /* Channels are the inputs: the sidecar says which axis they are on. */
@@ -173,6 +178,7 @@ out:
 	metric_free(&e.metric);
 	free(e.places);
 	free(e.class);
+	free(e.norm);
 	free(e.covered);
 	trellis_symbols_free(&e.symbols);
 	trellis_free(&e.q);
@@ -182,19 +188,18 @@ out:
 /* Bytes for a slab whose channels and units are these. */
 static uint64_t lying(uint64_t n_channels, uint64_t n_units, unsigned log)
 {
+	unsigned lanes = count_lanes(n_units, MIN_LANE_RUNNING);
+	unsigned with_feedback = count_lanes(n_units, MIN_LANE);
 	/* Lanes and channels are filled up; a short channel has one lane. */
 	uint64_t stride = n_units < 2 * MIN_LANE_RUNNING
 				  ? (n_units + TRELLIS_SUM - 1) /
 					    TRELLIS_SUM * TRELLIS_SUM
 				  : n_units + TRELLIS_MAX_LANES + TRELLIS_SUM;
-	unsigned lanes = 1;
 
-	while (lanes < TRELLIS_MAX_LANES &&
-	       n_units / (2 * lanes) >= MIN_LANE_RUNNING)
-		lanes *= 2;
 	/* Weights and points all the time, five numbers a place. */
 	return n_channels * stride * 8 + 5 * stride * 4 + stride +
-	       trellis_quantize_memory(log, 1, n_channels, stride, true) +
+	       trellis_quantize_memory(log, with_feedback, n_channels, stride,
+				       true) +
 	       trellis_quantize_memory(log, lanes, 0, stride, false) +
 	       trellis_slots_memory(n_units);
 }
@@ -209,7 +214,8 @@ uint64_t trellis_encode_memory(const struct slab *slab,
 
 	/* The words, or the reconstruction, on top; steps and tables. */
 	return (down > across ? down : across) + n * 2 + slab->raw_len +
-	       (slab->n_rows + slab->n_cols) * 48 +
+	       trellis_outliers_memory(n, set->outliers) +
+	       (slab->n_rows + slab->n_cols) * 52 +
 	       MODEL_CLASSES * sizeof(struct point_table) +
 	       ((uint64_t)1 << 20);
 }

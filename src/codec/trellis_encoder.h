@@ -31,7 +31,9 @@ struct trellis_encoder {
 	float *w;
 	int32_t *u;		/* [channels][stride]: points; owned */
 	struct metric metric;	/* by channel and unit; owned */
-	float norm;		/* a power of two: the largest |w·norm| is near 1 */
+	/* [channels]: powers of two; a channel's largest |w·norm| is near 1;
+	   owned */
+	float *norm;
 	/* By place, [stride] each, in one piece; owned */
 	float *places;
 	float *g;		/* over g_unit */
@@ -57,6 +59,9 @@ struct trellis_encoder {
 enum hvqz_ret trellis_place_weights(struct trellis_encoder *e, bool *finite,
 				    struct hvqz_err *err);
 
+/* The norm of a channel of such places, as e->norm has them. */
+float trellis_norm(const struct trellis_encoder *e, const float *v);
+
 /* v [units] to its places; 0 elsewhere. */
 void trellis_place(const struct trellis_places *at, const float *v,
 		   float *placed);
@@ -78,9 +83,12 @@ void trellis_guess_shape(struct trellis_encoder *e);
 
 /* ---- trellis_outliers.c ---- */
 
-/* Ω: the sparse residual and what it covers. */
+/* Ω: the sparse residual and what it covers; there W becomes 0. */
 enum hvqz_ret trellis_choose_outliers(struct trellis_encoder *e,
 				      struct hvqz_err *err);
+
+/* Bytes for the outliers of n weights, at the most. */
+uint64_t trellis_outliers_memory(uint64_t n, double outliers);
 
 /* ---- trellis_quantize.c ---- */
 

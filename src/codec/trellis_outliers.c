@@ -12,8 +12,10 @@
 #include "base/half.h"
 #include "sense/decouple.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct candidates {
 	float *score;		/* [most] */
@@ -84,6 +86,20 @@ static uint32_t position(const struct trellis_encoder *e, uint32_t at)
 				      : i * e->q.n_channels + j);
 }
 
+/* Four times as many as wanted, and never more than there are. */
+static size_t room_for(uint64_t n_out, uint64_t n)
+{
+	return (size_t)(4 * n_out + 1024 < n ? 4 * n_out + 1024 : n + 1);
+}
+
+uint64_t trellis_outliers_memory(uint64_t n, double outliers)
+{
+	uint64_t n_out = decouple_count((size_t)n, outliers);
+
+	/* Scores and places; picks; positions, values, places that stay. */
+	return n_out ? room_for(n_out, n) * 8 + n_out * (4 + 6 + 4) : 0;
+}
+
 enum hvqz_ret trellis_choose_outliers(struct trellis_encoder *e,
 				      struct hvqz_err *err)
 {
@@ -91,7 +107,8 @@ enum hvqz_ret trellis_choose_outliers(struct trellis_encoder *e,
 	size_t n_out = decouple_count(q->n_channels * q->n_units,
 				      e->set->outliers);
 	struct candidates c = {
-		.most = 4 * n_out + 1024, .wanted = n_out, .least = -1,
+		.most = room_for(n_out, q->n_channels * q->n_units),
+		.wanted = n_out, .least = -1,
 	};
 	enum hvqz_ret ret;
 
@@ -108,10 +125,23 @@ enum hvqz_ret trellis_choose_outliers(struct trellis_encoder *e,
 	for (size_t j = 0; j < q->n_channels; j++)
 		TRY_OUT(look(&c, e, j, err));
 	TRY_OUT(thin(&c, err));
-	for (size_t o = 0; o < n_out; o++)
+	assert(c.n == n_out);
+	for (size_t o = 0; o < n_out; o++) {
+		size_t j = c.at[o] / e->at.stride;
+
 		q->sparse.pos[o] = position(e, c.at[o]);
-	e->covered = c.at;
-	c.at = NULL;
+		/* What is restored exactly must not set the others' scale. */
+		e->w[c.at[o]] = 0;
+		if (o + 1 == n_out || c.at[o + 1] / e->at.stride != j)
+			e->norm[j] = trellis_norm(e, e->w + j * e->at.stride);
+	}
+	e->covered = malloc(n_out * sizeof(*e->covered));
+	if (!e->covered) {
+		ret = hvqz_nomem(err, n_out * sizeof(*e->covered),
+				 "the outliers");
+		goto out;
+	}
+	memcpy(e->covered, c.at, n_out * sizeof(*e->covered));
 	qsort(q->sparse.pos, n_out, sizeof(*q->sparse.pos), by_number);
 	ret = sparse_take(&q->sparse, e->slab, e->raw, err);
 out:

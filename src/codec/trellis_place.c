@@ -113,13 +113,18 @@ static bool place_any(const struct trellis_encoder *e)
 	return finite;
 }
 
-/* 2^−exponent of a number of those bits, and that within what floats can do. */
+/* 2^−exponent of a number of those bits, within what floats can do; 1 of 0. */
 static float norm_of(uint32_t bits)
 {
-	int exponent = (int)(bits >> 23) - 127;
+	int exponent = bits ? (int)(bits >> 23) - 127 : 0;
 
 	exponent = exponent < -126 ? -126 : exponent > 126 ? 126 : exponent;
 	return f32_from_bits((uint32_t)(127 - exponent) << 23);
+}
+
+float trellis_norm(const struct trellis_encoder *e, const float *v)
+{
+	return norm_of(e->kern->largest(v, e->at.stride));
 }
 
 static enum hvqz_ret allocate(struct trellis_encoder *e, struct hvqz_err *err)
@@ -130,7 +135,8 @@ static enum hvqz_ret allocate(struct trellis_encoder *e, struct hvqz_err *err)
 	e->u = malloc(n * sizeof(*e->u));
 	e->places = calloc(5 * stride, sizeof(*e->places));
 	e->class = malloc(stride);
-	if (!e->w || !e->u || !e->places || !e->class)
+	e->norm = malloc(e->q.n_channels * sizeof(*e->norm));
+	if (!e->w || !e->u || !e->places || !e->class || !e->norm)
 		return hvqz_nomem(err, n * 8, "the slab's weights");
 	memset(e->class, TRELLIS_NO_UNIT, stride);
 	e->g = e->places;
@@ -153,10 +159,10 @@ enum hvqz_ret trellis_place_weights(struct trellis_encoder *e, bool *finite,
 		*finite = e->q.across ? place_across(e) : place_down(e);
 	if (!*finite)
 		return HVQZ_OK;
-	e->norm = norm_of(e->kern->largest(e->w, e->q.n_channels *
-							 e->at.stride));
+	for (size_t j = 0; j < e->q.n_channels; j++)
+		e->norm[j] = trellis_norm(e, e->w + j * e->at.stride);
 	trellis_place(&e->at, e->metric.g, e->g);
-	e->g_unit = 1 / (double)norm_of(e->kern->largest(e->g, e->at.stride));
+	e->g_unit = 1 / (double)trellis_norm(e, e->g);
 	for (size_t p = 0; p < e->at.stride; p++)
 		e->g[p] = (float)(e->g[p] / e->g_unit);
 	return HVQZ_OK;

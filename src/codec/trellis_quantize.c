@@ -40,6 +40,7 @@ struct bench {
 	size_t group;		/* channels searched together */
 	float *target;		/* [TRELLIS_BLOCK][stride], with feedback */
 	float *scale;		/* [group]: 1 / channel step */
+	float *norm;		/* [group]: of the targets */
 	int32_t from[2 * TRELLIS_MAX_STATES];
 	uint8_t state[TRELLIS_MAX_LANES];
 	/* By class, made when first wanted. */
@@ -95,15 +96,16 @@ static float channel_step(const struct trellis *q, size_t j)
 }
 
 /* The channel's class: 4·log2 of the targets' root mean square in spacings,
- * units allowed for. */
+ * units allowed for; and the targets' norm. */
 static int channel_class(struct trellis_encoder *e, size_t j,
-			 const float *target)
+			 const float *target, float *norm_used)
 {
-	double sum = e->kern->energy(target, e->level2, e->norm, e->at.stride);
-	float rms;
+	float norm = trellis_norm(e, target), rms;
+	double sum = e->kern->energy(target, e->level2, norm, e->at.stride);
 	int c;
 
-	rms = (float)(sqrt(sum / (double)e->q.n_units) / e->norm) /
+	*norm_used = norm;
+	rms = (float)(sqrt(sum / (double)e->q.n_units) / (double)norm) /
 	      channel_step(&e->q, j);
 	/* Only a Hessian out of all proportion does that. */
 	e->clipped |= !isfinite(rms);
@@ -118,7 +120,8 @@ static int channel_class(struct trellis_encoder *e, size_t j,
  * Weights that the sparse residual holds leave no error. Returns what theirs
  * was counted for: Σ g·(t − ŵ)², normed.
  */
-static double uncover(struct bench *b, size_t j, const float *target)
+static double uncover(struct bench *b, size_t j, const float *target,
+		      double norm)
 {
 	struct trellis_encoder *e = b->e;
 	size_t stride = e->at.stride;
@@ -133,7 +136,7 @@ static double uncover(struct bench *b, size_t j, const float *target)
 
 		if (e->class[p] + e->q.channel.class[j] < TRELLIS_MIN_CLASS)
 			w = 0;
-		d = ((double)target[p] - w) * e->norm;
+		d = ((double)target[p] - w) * norm;
 		sum += e->g[p] * d * d;
 		if (e->metric.feedback)
 			e->w[at] = 0;
@@ -213,7 +216,8 @@ static void quantize_group(struct bench *b, size_t first, size_t end,
 	int clipped;
 
 	for (size_t j = first; j < end; j++) {
-		int c = channel_class(e, j, target + (j - first) * stride);
+		int c = channel_class(e, j, target + (j - first) * stride,
+				      &b->norm[j - first]);
 
 		q->channel.class[j] = (int8_t)c;
 		b->scale[j - first] = 1 / channel_step(q, j);
@@ -226,14 +230,15 @@ static void quantize_group(struct bench *b, size_t first, size_t end,
 	clipped = e->at.lanes < TRELLIS_WIDE ? search_few(b)
 					     : run(b, &b->job);
 	for (size_t j = end; j-- > first;) {
-		double l = e->metric.l[j], sum;
+		double norm = b->norm[j - first], sum;
+		double l = e->metric.l[j] / norm;
 		struct trellis_settle c = {
 			.u = e->u + j * stride,
 			.target = target + (j - first) * stride,
 			.weight = e->g, .unit_step = e->step,
 			.unit_class = e->class,
 			.channel_class = q->channel.class[j],
-			.step = channel_step(q, j), .norm = e->norm,
+			.step = channel_step(q, j), .norm = (float)norm,
 			.error = e->metric.feedback ? e->w + j * stride : NULL,
 			.damp = e->set->quick ? QUICK_ERROR : 1,
 		};
@@ -241,7 +246,8 @@ static void quantize_group(struct bench *b, size_t first, size_t end,
 		sum = trellis_symbols_add(&e->symbols, e->kern, &e->at, j, &c);
 		if (clipped)
 			note_clipped(b, j, c.target);
-		e->loss += (sum - uncover(b, j, c.target)) * l * l;
+		sum -= uncover(b, j, c.target, norm);
+		e->loss += sum > 0 ? sum * l * l : 0;
 	}
 }
 
@@ -318,6 +324,7 @@ static enum hvqz_ret bench_open(struct bench *b, struct hvqz_err *err)
 	make_from(e->q.log_states, b->from);
 	b->price = calloc(MODEL_CLASSES, TRELLIS_PRICES * sizeof(*b->price));
 	b->scale = malloc(b->group * sizeof(*b->scale));
+	b->norm = malloc(b->group * sizeof(*b->norm));
 	b->job = (struct trellis_job){
 		.log_states = e->q.log_states, .from = b->from,
 		.lanes = at->lanes, .rows = at->rows, .stride = at->stride,
@@ -330,7 +337,7 @@ static enum hvqz_ret bench_open(struct bench *b, struct hvqz_err *err)
 		b->target = malloc((e->q.n_channels < TRELLIS_BLOCK
 					    ? e->q.n_channels : TRELLIS_BLOCK) *
 				   at->stride * sizeof(*b->target));
-	if (!b->price || !b->scale || !b->job.work ||
+	if (!b->price || !b->scale || !b->norm || !b->job.work ||
 	    (e->metric.feedback && !b->target))
 		return hvqz_nomem(err, work, "a block of channels");
 	TRY(trellis_symbols_open(&e->symbols, at, e->q.n_channels, err));
@@ -342,6 +349,7 @@ static void bench_close(struct bench *b)
 	free(b->target);
 	free(b->price);
 	free(b->scale);
+	free(b->norm);
 	free(b->job.work);
 	free(b->few.target);
 	free(b->few.inverse);
@@ -383,7 +391,7 @@ enum hvqz_ret trellis_quantize(struct trellis_encoder *e,
 		quantize_block(&b, block * TRELLIS_BLOCK,
 			       end < n_channels ? end : n_channels);
 	}
-	e->loss *= e->g_unit / ((double)e->norm * e->norm);
+	e->loss *= e->g_unit;
 	ret = HVQZ_OK;
 out:
 	bench_close(&b);

@@ -69,11 +69,12 @@ static void weigh(const struct trellis_encoder *e, double *signal,
 		double s = e->metric.l[j] * q->channel.step[j];
 		double l = e->metric.l[j];
 
-		sum += e->kern->energy(e->w + j * e->at.stride, e->g, e->norm,
-				       e->at.stride) * l * l;
+		l /= (double)e->norm[j];
+		sum += e->kern->energy(e->w + j * e->at.stride, e->g,
+				       e->norm[j], e->at.stride) * l * l;
 		channels += s * s;
 	}
-	*signal = sum * e->g_unit / ((double)e->norm * e->norm);
+	*signal = sum * e->g_unit;
 	for (size_t i = 0; i < q->n_units; i++)
 		units += (double)e->metric.g[i] * q->unit.step[i] *
 			 q->unit.step[i];
@@ -152,14 +153,15 @@ enum hvqz_ret trellis_unit_classes(struct trellis_encoder *e,
 		inverse2[p] = e->inverse[p] * e->inverse[p];
 	for (size_t j = 0; j < q->n_channels; j++) {
 		const float *w = e->w + j * stride;
-		double mean = e->kern->energy(w, inverse2, e->norm, stride) /
+		double mean = e->kern->energy(w, inverse2, e->norm[j],
+					      stride) /
 			      (double)q->n_units;
 
 		if (!(mean > 0x1p-100))
 			continue;
 		n_used++;
-		e->kern->accumulate(w, inverse2, e->norm, (float)(1 / mean),
-				    stride, sum);
+		e->kern->accumulate(w, inverse2, e->norm[j],
+				    (float)(1 / mean), stride, sum);
 	}
 	for (size_t p = 0; p < stride && n_used; p++) {
 		size_t i = trellis_unit_at(&e->at, p);
@@ -199,9 +201,9 @@ void trellis_guess_shape(struct trellis_encoder *e)
 
 	for (size_t j = 0; j < q->n_channels; j += q->n_channels > 512 ? 8 : 1) {
 		const float *w = e->w + j * e->at.stride;
-		double mean = e->kern->magnitude(w, e->level, e->norm,
+		double mean = e->kern->magnitude(w, e->level, e->norm[j],
 						 e->at.stride);
-		double square = e->kern->energy(w, e->level2, e->norm,
+		double square = e->kern->energy(w, e->level2, e->norm[j],
 						e->at.stride);
 
 		if (!(square > 0))
