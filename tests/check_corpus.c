@@ -160,6 +160,19 @@ static enum hvqz_ret read_and_encode(const struct reader_ops *r,
 	return ret;
 }
 
+static enum hvqz_ret read_archive(const struct buf *b, struct hvqz_err *err)
+{
+	const struct reader_ops *r;
+	struct source_memory mem;
+	struct source src;
+	enum hvqz_ret ret;
+
+	source_init_memory(&src, &mem, b->p, b->len);
+	ret = format_detect(&src, &r, err);
+	source_free(&src);
+	return ret == HVQZ_OK ? read_and_encode(r, b, err) : ret;
+}
+
 static enum hvqz_ret read_sidecar(const struct buf *b, struct hvqz_err *err)
 {
 	static const uint64_t dim[] = {3, 4};
@@ -231,6 +244,8 @@ static enum hvqz_ret read_row(const struct corpus_part *part,
 		return read_and_encode(&safetensors_reader, &x->b, err);
 	case READ_GGUF:
 		return read_and_encode(&gguf_reader, &x->b, err);
+	case READ_ARCHIVE:
+		return read_archive(&x->b, err);
 	case READ_SIDECAR:
 		return read_sidecar(&x->b, err);
 	case READ_HVQZ:

@@ -103,7 +103,7 @@ static bool save(const char *dir, const char *name, const struct buf *b)
 static void write_all(const char *dir)
 {
 	static const char *const suffix[] = {".safetensors", ".gguf",
-						".sidecar",
+					     ".archive", ".sidecar",
 					     ".hvqz", ".hvqz"};
 
 	for (size_t i = 0; i < corpus_count(); i++) {

@@ -50,7 +50,7 @@ judge() {
 }
 
 # Encoded: a result only for what is good.
-for kind in .safetensors .gguf; do
+for kind in .safetensors .gguf .archive; do
 	cd bad || exit 99
 	"$HVQZ" -k -1 --no-sync ./*$kind >../out 2>../err
 	[ $? -eq 1 ] || fail "bad models do not end in status 1"
