@@ -1,7 +1,8 @@
 /*
  * trellis.c - the tables of trellis.h.
  *
- * The templates are included once per instruction set, with
+ * The templates are included once per instruction set, one after the other;
+ * the first makes the vectors' types, the second removes all macros. With
  *
  *	T(f)	the function's name
  *	NARROWER(f)	that of the next narrower one, for lanes that are no
@@ -103,12 +104,6 @@ static inline void turn8(const uint8_t *const *rows, size_t at, uint16_t *to)
 #define VC generic_vc
 #define VH generic_vh
 #define VB generic_vb
-typedef float VF __attribute__((vector_size(4 * W)));
-typedef int32_t VI __attribute__((vector_size(4 * W)));
-typedef uint32_t VU __attribute__((vector_size(4 * W)));
-typedef int8_t VC __attribute__((vector_size(W)));
-typedef uint16_t VH __attribute__((vector_size(2 * W)));
-typedef uint8_t VB __attribute__((vector_size(W)));
 
 #define SELECT_I(mask, a, b) (((mask) & (a)) | (~(mask) & (b)))
 #define SELECT_F(mask, a, b) \
@@ -134,33 +129,16 @@ typedef uint8_t VB __attribute__((vector_size(W)));
 #define ANY(mask) any4((const VI[]){mask})
 #define TO_BYTES(to, v) ((to) = __builtin_convertvector(v, VB))
 
-static inline int any4(const VI *v)
+static inline int any4(const void *mask)
 {
-	return ((*v)[0] | (*v)[1] | (*v)[2] | (*v)[3]) != 0;
+	int32_t v[4];
+
+	memcpy(v, mask, sizeof(v));
+	return (v[0] | v[1] | v[2] | v[3]) != 0;
 }
 
 #include "kernels/trellis_search_template.h"
 #include "kernels/trellis_template.h"
-
-#undef T
-#undef NARROWER
-#undef TARGET
-#undef KERNELS
-#undef W
-#undef VF
-#undef VI
-#undef VU
-#undef VC
-#undef VH
-#undef VB
-#undef SELECT_I
-#undef SELECT_F
-#undef FLOOR
-#undef GATHER_F
-#undef GATHER_I
-#undef BETTER
-#undef ANY
-#undef TO_BYTES
 
 #if defined(__x86_64__) && defined(__GNUC__)
 
@@ -179,12 +157,6 @@ static inline int any4(const VI *v)
 #define VC avx2_vc
 #define VH avx2_vh
 #define VB avx2_vb
-typedef float VF __attribute__((vector_size(4 * W)));
-typedef int32_t VI __attribute__((vector_size(4 * W)));
-typedef uint32_t VU __attribute__((vector_size(4 * W)));
-typedef int8_t VC __attribute__((vector_size(W)));
-typedef uint16_t VH __attribute__((vector_size(2 * W)));
-typedef uint8_t VB __attribute__((vector_size(W)));
 
 #define SELECT_I(mask, a, b) \
 	((VI)_mm256_blendv_epi8((__m256i)(b), (__m256i)(a), (__m256i)(mask)))
@@ -217,26 +189,6 @@ typedef uint8_t VB __attribute__((vector_size(W)));
 #include "kernels/trellis_search_template.h"
 #include "kernels/trellis_template.h"
 
-#undef T
-#undef NARROWER
-#undef TARGET
-#undef KERNELS
-#undef W
-#undef VF
-#undef VI
-#undef VU
-#undef VC
-#undef VH
-#undef VB
-#undef SELECT_I
-#undef SELECT_F
-#undef FLOOR
-#undef GATHER_F
-#undef GATHER_I
-#undef BETTER
-#undef ANY
-#undef TO_BYTES
-
 /* ---- AVX-512 ---- */
 
 #define T(f) avx512_##f
@@ -250,12 +202,6 @@ typedef uint8_t VB __attribute__((vector_size(W)));
 #define VC avx512_vc
 #define VH avx512_vh
 #define VB avx512_vb
-typedef float VF __attribute__((vector_size(4 * W)));
-typedef int32_t VI __attribute__((vector_size(4 * W)));
-typedef uint32_t VU __attribute__((vector_size(4 * W)));
-typedef int8_t VC __attribute__((vector_size(W)));
-typedef uint16_t VH __attribute__((vector_size(2 * W)));
-typedef uint8_t VB __attribute__((vector_size(W)));
 
 #define SELECT_I(mask, a, b) \
 	((VI)_mm512_mask_blend_epi32( \

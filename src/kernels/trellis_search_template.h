@@ -12,6 +12,13 @@
  * unrolled, and the code is known to the compiler.
  */
 
+typedef float VF __attribute__((vector_size(4 * W)));
+typedef int32_t VI __attribute__((vector_size(4 * W)));
+typedef uint32_t VU __attribute__((vector_size(4 * W)));
+typedef int8_t VC __attribute__((vector_size(W)));
+typedef uint16_t VH __attribute__((vector_size(2 * W)));
+typedef uint8_t VB __attribute__((vector_size(W)));
+
 /* The points u of a subset nearest to a shrunk x. */
 #define NEAREST_POINT(u, shrunk, subset) \
 	do { \

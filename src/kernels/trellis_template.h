@@ -335,3 +335,24 @@ const struct trellis_kernels KERNELS = {
 };
 
 #undef N
+
+/* For the next one. */
+#undef T
+#undef NARROWER
+#undef TARGET
+#undef KERNELS
+#undef W
+#undef VF
+#undef VI
+#undef VU
+#undef VC
+#undef VH
+#undef VB
+#undef SELECT_I
+#undef SELECT_F
+#undef FLOOR
+#undef GATHER_F
+#undef GATHER_I
+#undef BETTER
+#undef ANY
+#undef TO_BYTES
