@@ -48,7 +48,9 @@ lcov -q -o readers.info -r read.info '*/formats/sidecar_write.c' \
 	'*/src/codec/*_encode.c' '*/src/codec/*_choose.c' \
 	'*/src/codec/*_bench.c' '*/src/codec/kmeans.c' \
 	'*/src/codec/metric.c' '*/src/codec/trellis_quantize.c' \
-	'*/src/codec/trellis_search.c' '*/src/codec/trellis_steps.c' \
+	'*/src/codec/trellis_outliers.c' '*/src/codec/trellis_place.c' \
+	'*/src/codec/trellis_steps.c' '*/src/codec/trellis_symbols.c' \
+	'*/src/codec/planes_cut.c' '*/src/codec/codec_memory.c' \
 	2>>lcov.log
 
 awk -F'[:,]' -v src="$src/" '
