@@ -69,7 +69,9 @@ enum hvqz_ret container_read_tail(struct container_reader *r,
 	TRY(container_pass_payload(r, err));
 	off = r->src->off - r->base;
 	TRY_OUT(load_index(r->src, r->at.n, head, &len, &raw, err));
-	if (raw.len && memcmp(raw.p, r->index.p, raw.len)) {
+	/* Behind a container_resync() it may be shorter. */
+	if (raw.len != r->index.len ||
+	    (raw.len && memcmp(raw.p, r->index.p, raw.len))) {
 		ret = hvqz_fail(err, HVQZ_DAMAGED,
 				"the index does not agree with the chunks");
 		goto out;

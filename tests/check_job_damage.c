@@ -119,6 +119,65 @@ START_TEST(testing_names_the_tensor_and_goes_on)
 }
 END_TEST
 
+/*
+ * Bytes too many in front of a chunk: no row is lost by them, and the tail, of
+ * which nothing is as it should be any more, is compared with what was read.
+ */
+START_TEST(bytes_between_chunks_cost_no_row)
+{
+	struct buf model = make_model(), file = {0}, more = {0}, out = {0};
+	struct encode_options opt = lossless;
+	struct complaints c = {0};
+	struct decode_options dec = {.bad = complain, .bad_ctx = &c};
+	static const uint8_t extra[37];
+	struct container_index ix;
+	struct container_info info;
+	struct container_reader *r;
+	struct source_memory mem;
+	struct source src;
+	struct sink sink;
+	struct job_report rep;
+	struct hvqz_err err;
+
+	opt.chunk_elems = 1024;
+	ck_assert_int_eq(run_encode(&opt, 1, &model, &file, &rep, &err),
+			 HVQZ_OK);
+	source_init_memory(&src, &mem, file.p, file.len);
+	ck_assert_int_eq(container_read_head(&r, &src, &info, &err), HVQZ_OK);
+	ck_assert_int_eq(container_read_index(r, &ix, &err), HVQZ_OK);
+	ck_assert_uint_gt(ix.n_chunks, 4);
+	env.n_threads = 1;
+	for (size_t i = 0; i < ix.n_chunks; i++) {
+		struct source_memory mem2;
+		struct source src2;
+		size_t at = ix.chunks[i].off;
+
+		buf_clear(&more);
+		buf_clear(&out);
+		buf_put(&more, file.p, at);
+		buf_put(&more, extra, sizeof(extra));
+		buf_put(&more, file.p + at, file.len - at);
+		source_init_memory(&src2, &mem2, more.p, more.len);
+		sink_init_memory(&sink, &out);
+		ck_assert_int_eq(job_decode(&env, &dec, &src2, &sink, &rep,
+					    &err), HVQZ_DAMAGED);
+		ck_assert(rep.complete);
+		ck_assert_uint_eq(out.len, model.len);
+		ck_assert_mem_eq(out.p, model.p, model.len);
+		ck_assert_uint_eq(c.n, 0);	/* no row was lost */
+		source_free(&src2);
+	}
+	container_index_free(&ix);
+	container_reader_free(r);
+	container_info_free(&info);
+	source_free(&src);
+	buf_free(&more);
+	buf_free(&out);
+	buf_free(&model);
+	buf_free(&file);
+}
+END_TEST
+
 /* ---- failing reads and writes ---- */
 
 struct fail_sink {
@@ -210,6 +269,7 @@ int main(void)
 	tcase_add_loop_test(damage, truncation_is_found, 0, 3);
 	tcase_add_loop_test(damage, every_sampled_bit_flip_is_found, 0, 3);
 	tcase_add_test(damage, testing_names_the_tensor_and_goes_on);
+	tcase_add_test(damage, bytes_between_chunks_cost_no_row);
 	tcase_add_test(damage, every_failing_read_and_write_is_reported);
 	tcase_add_test(damage, a_stop_ends_the_job);
 	tcase_set_timeout(damage, 600);
