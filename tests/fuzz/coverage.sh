@@ -1,27 +1,26 @@
 #!/bin/sh
-# coverage.sh SRCDIR BUILDDIR [CORPORA] - how many lines of what reads files
-# from strangers a replay of the corpora reaches: formats/, the codecs'
+# coverage.sh SRCDIR BUILDDIR CORPORA TARGET... - how many lines of what reads
+# files from strangers a replay of the corpora reaches: formats/, the codecs'
 # decoders, the entropy decoders.
 #
 # BUILDDIR gets a build of its own with --coverage. CORPORA is a folder with one
-# for each target, as make fuzz leaves it (fuzz/corpus), replayed too if given.
+# for each TARGET, as make fuzz leaves it, replayed too where there is one.
 # Prints a table; fails below 90 % of the lines. Encoders in the same files
 # count as well: what cannot be reached by reading is listed here, not hidden.
 set -eu
 
 src=$1
 build=$2
-corpora=${3-}
-[ -z "$corpora" ] || corpora=$(cd "$corpora" && pwd)
+corpora=none
+[ ! -d "$3" ] || corpora=$(cd "$3" && pwd)
+shift 3
 mkdir -p "$build"
 cd "$build"
 [ -f config.status ] ||
 	"$src/configure" -q --disable-werror CFLAGS="-O0 -g --coverage"
 
-names="args conditioned container entropy gguf hasvq main planes
-	safetensors sidecar trellis"
 programs=tests/check_corpus
-for name in $names; do
+for name; do
 	programs="$programs tests/fuzz/replay_$name"
 done
 # shellcheck disable=SC2086 # words are wanted
@@ -31,8 +30,8 @@ find . -name '*.gcda' -exec rm {} +
 CORPUS=$src/tests/fuzz/corpus
 export CORPUS
 CK_FORK=yes tests/check_corpus >corpus.log
-for name in $names; do
-	if [ -n "$corpora" ] && [ -d "$corpora/$name" ]; then
+for name; do
+	if [ -d "$corpora/$name" ]; then
 		HVQZ_SLOW=1 "tests/fuzz/replay_$name" -n 5 "$corpora/$name"
 	else
 		HVQZ_SLOW=1 "tests/fuzz/replay_$name" -n 5

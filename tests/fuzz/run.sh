@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh SRCDIR BUILDDIR SECONDS [TARGET...] - libFuzzer on each target in turn.
+# run.sh SRCDIR BUILDDIR SECONDS TARGET... - libFuzzer on each target in turn.
 #
 # BUILDDIR gets a build with clang, ASan and UBSan of its own. What a target
 # learns stays in BUILDDIR/corpus/TARGET, what breaks it in BUILDDIR/found.
@@ -23,8 +23,6 @@ san="-fsanitize=fuzzer-no-link,address,undefined"
 	CFLAGS="-O1 -g -fno-omit-frame-pointer $san -fno-sanitize-recover=all"
 make fuzzers
 
-[ $# -gt 0 ] || set -- args conditioned container entropy gguf hasvq main \
-	planes safetensors sidecar trellis
 ASAN_OPTIONS=allocator_may_return_null=1
 OPENBLAS_NUM_THREADS=1
 export ASAN_OPTIONS OPENBLAS_NUM_THREADS
