@@ -1,103 +1,19 @@
 /*
  * gguf_tokens.c - tokenizer.json as GGUF's keys: formats/gguf.md, "Keys".
  *
- * llama.cpp knows the ways to cut text up before merging by name, and has
- * their patterns in its program; so the pattern in the file has to be one of
- * them. Tokens stand as tokenizer.json spells them, merges as "left right".
+ * Tokens stand as tokenizer.json spells them, merges as "left right".
  */
-#include "formats/gguf_tokens.h"
+#include "formats/gguf_tokens_internal.h"
 
 #include "lm/tokenizer/field.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { NORMAL = 1, CONTROL = 3, USER_DEFINED = 4, UNUSED = 5 };
-
-/* The pattern of a Split in front of ByteLevel. */
-#define LATIN "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"
-#define REST "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-
-static const struct {
-	const char *pattern, *name;
-} splits[] = {
-	{LATIN "\\p{N}{1,3}" REST, "llama-bpe"},
-	{LATIN "\\p{N}" REST, "qwen2"},
-	{"[^\\r\\n\\p{L}\\p{N}]?"
-	 "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|"
-	 "[^\\r\\n\\p{L}\\p{N}]?"
-	 "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*|"
-	 "\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|"
-	 "\\s+", "tekken"},
-};
-
-/* ---- how text is cut up ---- */
-
-static bool has_type(const json_t *j, const char *type)
-{
-	const char *s = json_string_value(json_object_get(j, "type"));
-
-	return s && !strcmp(s, type);
-}
-
-static bool flag(const json_t *j, const char *key, bool otherwise)
-{
-	const json_t *v = json_object_get(j, key);
-
-	return json_is_boolean(v) ? json_is_true(v) : otherwise;
-}
-
-static bool is_byte_level(const json_t *j, bool regex)
-{
-	return has_type(j, "ByteLevel") &&
-	       flag(j, "use_regex", true) == regex &&
-	       !flag(j, "add_prefix_space", true);
-}
-
-static const char *split_name(const json_t *j)
-{
-	const char *p = json_string_value(json_object_get(
-		json_object_get(j, "pattern"), "Regex"));
-	const char *how = json_string_value(json_object_get(j, "behavior"));
-
-	if (!has_type(j, "Split") || !p || !how || strcmp(how, "Isolated") ||
-	    flag(j, "invert", false))
-		return NULL;
-	for (size_t i = 0; i < sizeof(splits) / sizeof(splits[0]); i++)
-		if (!strcmp(splits[i].pattern, p))
-			return splits[i].name;
-	return NULL;
-}
-
-/* llama.cpp's name for it, or NULL. */
-static const char *pre_name(const json_t *pre)
-{
-	const json_t *list = json_object_get(pre, "pretokenizers");
-	const json_t *one = json_array_get(list, 0);
-	const json_t *two = json_array_get(list, 1);
-
-	if (is_byte_level(pre, true))
-		return "gpt-2";
-	if (!has_type(pre, "Sequence") || json_array_size(list) != 2)
-		return NULL;
-	if (has_type(one, "Digits") && flag(one, "individual_digits", false) &&
-	    is_byte_level(two, true))
-		return "smollm";
-	return is_byte_level(two, false) ? split_name(one) : NULL;
-}
-
 /* ---- tokens ---- */
 
-struct words {
-	size_t n;
-	struct word {
-		const char *text;	/* the JSON's; NULL: none */
-		int type;
-	} *v;				/* [n], owned */
-};
-
-static enum hvqz_ret put_word(struct words *w, const json_t *id,
-			      const char *text, int type, struct hvqz_err *err)
+static enum hvqz_ret put_word(struct gguf_words *w, const json_t *id,
+			      const char *text, enum gguf_word type, struct hvqz_err *err)
 {
 	char q[QUOTE_LEN];
 	json_int_t i = json_integer_value(id);
@@ -111,11 +27,11 @@ static enum hvqz_ret put_word(struct words *w, const json_t *id,
 				 "the token \"%s\" has the id %lld, and "
 				 "'vocab_size' is %zu", quote(text, q),
 				 (long long)i, w->n);
-	w->v[i] = (struct word){text, type};
+	w->v[i] = (struct gguf_text){text, type};
 	return HVQZ_OK;
 }
 
-static enum hvqz_ret collect(struct words *w, const json_t *root,
+static enum hvqz_ret collect(struct gguf_words *w, const json_t *root,
 			     const json_t *model, struct hvqz_err *err)
 {
 	json_t *vocab = field_get(model, "vocab"), *added, *one, *id;
@@ -127,7 +43,7 @@ static enum hvqz_ret collect(struct words *w, const json_t *root,
 				 "model: \"vocab\" is missing or not an "
 				 "object");
 	json_object_foreach(vocab, text, id)
-		TRY(put_word(w, id, text, NORMAL, err));
+		TRY(put_word(w, id, text, WORD_NORMAL, err));
 	if (!field_get(root, "added_tokens"))
 		return HVQZ_OK;
 	TRY(field_array(root, "tokenizer", "added_tokens", &added, err));
@@ -142,12 +58,12 @@ static enum hvqz_ret collect(struct words *w, const json_t *root,
 					 "added token %zu has no \"content\"",
 					 i);
 		TRY(put_word(w, field_get(one, "id"), text,
-			     special ? CONTROL : USER_DEFINED, err));
+			     special ? WORD_CONTROL : WORD_USER_DEFINED, err));
 	}
 	return HVQZ_OK;
 }
 
-static void put_words(struct gguf_keys *k, const struct words *w)
+static void put_words(struct gguf_keys *k, const struct gguf_words *w)
 {
 	char pad[32];
 
@@ -161,36 +77,55 @@ static void put_words(struct gguf_keys *k, const struct words *w)
 	gguf_put_array(k, "tokenizer.ggml.token_type", GGUF_I32, w->n);
 	for (size_t i = 0; i < w->n; i++)
 		buf_u32(&k->b, (uint32_t)(w->v[i].text ? w->v[i].type
-						       : UNUSED));
+						       : WORD_UNUSED));
 }
 
 /* A merge is "left right", or ["left", "right"]. */
+enum hvqz_ret gguf_take_merge(const json_t *merges, size_t i,
+			      struct span *left, struct span *right,
+			      struct hvqz_err *err)
+{
+	const json_t *one = json_array_get(merges, i);
+	const char *a = json_string_value(one), *space, *b;
+
+	if (a) {
+		space = strchr(a, ' ');
+		b = space ? space + 1 : "";
+		*left = (struct span){(const uint8_t *)a,
+				      space ? (size_t)(space - a) : 0};
+	} else {
+		a = json_string_value(json_array_get(one, 0));
+		b = json_string_value(json_array_get(one, 1));
+		a = a ? a : "";
+		b = b && json_array_size(one) == 2 ? b : "";
+		*left = (struct span){(const uint8_t *)a, strlen(a)};
+	}
+	*right = (struct span){(const uint8_t *)b, strlen(b)};
+	if (left->len && right->len && !memchr(a, ' ', left->len) &&
+	    !strchr(b, ' '))
+		return HVQZ_OK;
+	return hvqz_fail(err, HVQZ_DAMAGED,
+			 "merge %zu is not two pieces without a space in them",
+			 i);
+}
+
 static enum hvqz_ret put_merges(struct gguf_keys *k, const json_t *model,
 				struct hvqz_err *err)
 {
-	json_t *merges, *one;
-	size_t i;
+	json_t *merges;
+	size_t n;
 
 	TRY(field_array(model, "model", "merges", &merges, err));
-	gguf_put_array(k, "tokenizer.ggml.merges", GGUF_STRING,
-		       json_array_size(merges));
-	json_array_foreach(merges, i, one) {
-		const char *s = json_string_value(one);
-		const char *left = json_string_value(json_array_get(one, 0));
-		const char *right = json_string_value(json_array_get(one, 1));
+	n = json_array_size(merges);
+	gguf_put_array(k, "tokenizer.ggml.merges", GGUF_STRING, n);
+	for (size_t i = 0; i < n; i++) {
+		struct span left, right;
 
-		if (!s && (!left || !right))
-			return hvqz_fail(err, HVQZ_DAMAGED,
-					 "merge %zu is neither a string nor "
-					 "two", i);
-		if (s) {
-			gguf_put_text(&k->b, s, strlen(s));
-			continue;
-		}
-		buf_u64(&k->b, strlen(left) + 1 + strlen(right));
-		buf_put(&k->b, left, strlen(left));
+		TRY(gguf_take_merge(merges, i, &left, &right, err));
+		buf_u64(&k->b, left.len + 1 + right.len);
+		buf_put(&k->b, left.p, left.len);
 		buf_u8(&k->b, ' ');
-		buf_put(&k->b, right, strlen(right));
+		buf_put(&k->b, right.p, right.len);
 	}
 	return HVQZ_OK;
 }
@@ -201,6 +136,13 @@ static void put_id(struct gguf_keys *k, const char *key, long id, size_t n)
 {
 	if (id >= 0 && (uint64_t)id < n)
 		gguf_put_u32(k, key, (uint32_t)id);
+}
+
+static bool has_type(const json_t *j, const char *type)
+{
+	const char *s = json_string_value(json_object_get(j, "type"));
+
+	return s && !strcmp(s, type);
 }
 
 /* The template that a text alone is put into, or NULL. */
@@ -229,50 +171,42 @@ static void put_add_bos(struct gguf_keys *k, const json_t *root)
 					      "SpecialToken") != NULL);
 }
 
-static enum hvqz_ret check_model(const json_t *model, struct hvqz_err *err)
+/* The id of "unk_token", or what config.json says. */
+static long unknown_id(const json_t *model, const struct hf_config *c)
 {
-	char q[QUOTE_LEN];
-	const char *type;
-	bool fallback;
+	const char *s = json_string_value(json_object_get(model,
+							  "unk_token"));
+	const json_t *id = s ? json_object_get(json_object_get(model, "vocab"),
+					       s) : NULL;
 
-	if (!json_is_object(model))
-		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "tokenizer.json has no \"model\"");
-	TRY(field_string(model, "model", "type", &type, err));
-	TRY(field_bool(model, "model", "byte_fallback", false, &fallback,
-		       err));
-	if (!type && field_get(model, "merges"))
-		type = "BPE";
-	if (!type || strcmp(type, "BPE") || fallback)
-		return hvqz_fail(err, HVQZ_UNSUPPORTED,
-				 "the tokenizer is \"%s\"%s; GGUF is made with "
-				 "byte-level BPE only",
-				 quote(type ? type : "?", q),
-				 fallback ? " with byte_fallback" : "");
-	return HVQZ_OK;
+	return json_is_integer(id) ? (long)json_integer_value(id) : c->unk;
 }
 
 static enum hvqz_ret put_all(struct gguf_keys *k, const json_t *root,
-			     const struct hf_config *c, struct words *w,
+			     const struct hf_config *c, struct gguf_words *w,
 			     struct hvqz_err *err)
 {
 	const json_t *model = field_get(root, "model");
-	const char *pre = pre_name(field_get(root, "pre_tokenizer"));
+	struct gguf_cut cut;
 
-	TRY(check_model(model, err));
-	if (!pre)
-		return hvqz_fail(err, HVQZ_UNSUPPORTED,
-				 "tokenizer.json: its \"pre_tokenizer\" is "
-				 "none that we know llama.cpp's name of");
+	TRY(gguf_find_cut(root, &cut, err));
 	TRY(collect(w, root, model, err));
-	gguf_put_string(k, "tokenizer.ggml.model", "gpt2");
-	gguf_put_string(k, "tokenizer.ggml.pre", pre);
+	gguf_put_string(k, "tokenizer.ggml.model", cut.model);
+	gguf_put_string(k, "tokenizer.ggml.pre", cut.pre);
+	/* Scores first: they say which tokens are bytes. */
+	if (cut.is_spm)
+		TRY(gguf_put_scores(k, model, w, err));
 	put_words(k, w);
-	TRY(put_merges(k, model, err));
+	if (cut.is_spm)
+		gguf_put_bool(k, "tokenizer.ggml.add_space_prefix",
+			      cut.space_in_front);
+	else
+		TRY(put_merges(k, model, err));
 	put_id(k, "tokenizer.ggml.bos_token_id", c->bos, w->n);
 	put_id(k, "tokenizer.ggml.eos_token_id", c->eos, w->n);
 	put_id(k, "tokenizer.ggml.padding_token_id", c->pad, w->n);
-	put_id(k, "tokenizer.ggml.unknown_token_id", c->unk, w->n);
+	put_id(k, "tokenizer.ggml.unknown_token_id", unknown_id(model, c),
+	       w->n);
 	put_add_bos(k, root);
 	return buf_ok(&k->b, err);
 }
@@ -281,7 +215,7 @@ enum hvqz_ret gguf_put_tokens(struct gguf_keys *k, const uint8_t *json,
 			      size_t len, const struct hf_config *c,
 			      struct hvqz_err *err)
 {
-	struct words w = {.n = c->lm.n_vocab};
+	struct gguf_words w = {.n = c->lm.n_vocab};
 	enum hvqz_ret ret;
 	json_t *root;
 

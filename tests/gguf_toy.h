@@ -6,6 +6,7 @@
 #ifndef TESTS_GGUF_TOY_H
 #define TESTS_GGUF_TOY_H
 
+#include "base/bytes.h"
 #include "base/half.h"
 #include "formats/safetensors.h"
 #include "job/job.h"

@@ -41,6 +41,15 @@ cp "$MODELS/docs-5m/model.safetensors" "$tmp/docs-5m/m.safetensors"
 /usr/bin/python3 "$(dirname "$0")/gguf_compare.py" "$tmp/docs-5m/m.gguf" \
 	"$MODELS/docs-5m/docs-5m-f16.gguf"
 
+# And SentencePiece's tokens, with the tokenizer.json that they would have.
+cp "$MODELS"/stories260k/config.json "$tmp"
+cp "$MODELS"/stories260k/variants/model-f32.safetensors "$tmp/model.safetensors"
+/usr/bin/python3 "$(dirname "$0")/gguf_tokenizer.py" \
+	"$MODELS/stories260k/stories260K-f16.gguf" >"$tmp/tokenizer.json"
+"$HVQZ" -f --to gguf --dtype f16 "$tmp/model.safetensors"
+/usr/bin/python3 "$(dirname "$0")/gguf_compare.py" "$tmp/model.gguf" \
+	"$MODELS/stories260k/stories260K-f16.gguf"
+
 # A lossy one: the GGUF and the safetensors hold the same weights.
 "$HVQZ" -q --bpp 3 --sidecar "$MODELS/docs-5m/sidecar/full.safetensors" \
 	-o "$tmp/q.hvqz" "$tmp/docs-5m/m.gguf"

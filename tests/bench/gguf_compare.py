@@ -64,4 +64,5 @@ def main():
           "DIFFERENT: " + " ".join(bad) if bad else "same")
 
 
-main()
+if __name__ == "__main__":
+    main()
