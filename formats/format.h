@@ -16,6 +16,8 @@
 #include "stream/sink.h"
 #include "stream/source.h"
 
+struct pieces;
+
 struct reader_ops {
 	const char *name;	/* "safetensors" */
 	const char *suffix;	/* ".safetensors" */
@@ -97,6 +99,8 @@ struct format_wish {
 	enum hvqz_ret (*get)(void *ctx, const char *name, size_t max,
 			     struct buf *b, struct hvqz_err *err);
 	void *ctx;
+	/* The files that the source itself holds come first; NULL: none. */
+	const struct pieces *files;
 	const char *name;	/* the model's, for people; or NULL */
 	enum dtype dtype;	/* of matrices; 0: as they are */
 	/* Whom to hand the new model to, instead of the format's writer. */
@@ -135,5 +139,20 @@ const struct writer_ops *format_writer_at(unsigned n);
  * writer of the other takes them as they are, or refuses.
  */
 const struct writer_ops *format_converter(const char *from, const char *to);
+
+/*
+ * The converter's plan() for m, with what is wished (NULL: nothing) and the
+ * files that `from` has in its head: m itself, or what it was made of.
+ */
+enum hvqz_ret format_plan_converter(const struct writer_ops *w,
+				    const struct format_wish *wish,
+				    const struct model *from,
+				    const struct model *m, void **state,
+				    struct hvqz_err *err);
+
+/* A file that lies beside the model or in it: wish->get, or wish->files. */
+enum hvqz_ret format_wish_file(const struct format_wish *wish,
+			       const char *name, size_t max, struct buf *b,
+			       struct hvqz_err *err);
 
 #endif

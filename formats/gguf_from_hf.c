@@ -9,6 +9,7 @@
  */
 #include "formats/gguf_names.h"
 #include "formats/gguf_tokens.h"
+#include "formats/pieces.h"
 #include "formats/remap.h"
 
 #include "base/bytes.h"
@@ -126,13 +127,16 @@ static enum hvqz_ret put_frequencies(struct remap *r,
 	return buf_ok(&r->first, err);
 }
 
-/* Two tensors of the source may not become one. */
+/* Two tensors of the source may not become one; its other files stay out. */
 static enum hvqz_ret keep_all(struct remap *r, const struct hf_config *c,
-			      enum dtype matrix, struct hvqz_err *err)
+			      const struct format_wish *wish,
+			      struct hvqz_err *err)
 {
 	TRY(put_frequencies(r, &c->lm, err));
 	for (size_t i = 0; i < r->from->n_tensors; i++)
-		TRY(keep_tensor(r, i, c, matrix, err));
+		if (!wish->files ||
+		    !pieces_is_file(wish->files, r->from->tensors[i].name))
+			TRY(keep_tensor(r, i, c, wish->dtype, err));
 	if (!model_find(&r->to, "token_embd.weight"))
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "the model has no model.embed_tokens.weight");
@@ -158,14 +162,14 @@ static uint32_t file_type(const struct model *m)
 }
 
 /* What tensors of one dimension were, if all the same and not F32. */
-static const char *vector_type(const struct model *m)
+static const char *vector_type(const struct remap *r)
 {
 	enum dtype d = 0;
 
-	for (size_t i = 0; i < m->n_tensors; i++) {
-		const struct tensor *t = &m->tensors[i];
+	for (size_t i = 0; i < r->from->n_tensors; i++) {
+		const struct tensor *t = &r->from->tensors[i];
 
-		if (t->rank > 1 || is_buffer(t->name))
+		if (t->rank > 1 || !r->t[i].keep)
 			continue;
 		if (d && d != t->dtype)
 			return NULL;
@@ -179,7 +183,7 @@ static enum hvqz_ret put_keys(struct gguf_keys *k, const struct remap *r,
 			      const struct format_wish *wish,
 			      struct hvqz_err *err)
 {
-	const char *vectors = vector_type(r->from);
+	const char *vectors = vector_type(r);
 	struct buf b = {0};
 	enum hvqz_ret ret;
 
@@ -189,7 +193,8 @@ static enum hvqz_ret put_keys(struct gguf_keys *k, const struct remap *r,
 	gguf_put_config(k, c);
 	gguf_put_u32(k, "general.file_type", file_type(&r->to));
 	gguf_put_u32(k, "general.quantization_version", QUANTIZATION_VERSION);
-	TRY_OUT(wish->get(wish->ctx, "tokenizer.json", MAX_TOKENS, &b, err));
+	TRY_OUT(format_wish_file(wish, "tokenizer.json", MAX_TOKENS,
+				 &b, err));
 	TRY_OUT(gguf_put_tokens(k, b.p, b.len, c, err));
 	if (vectors)
 		gguf_put_string(k, "hvqz.vector_type", vectors);
@@ -207,7 +212,8 @@ static enum hvqz_ret read_config(const struct format_wish *wish,
 	struct buf b = {0};
 	enum hvqz_ret ret;
 
-	TRY_OUT(wish->get(wish->ctx, "config.json", MAX_CONFIG, &b, err));
+	TRY_OUT(format_wish_file(wish, "config.json", MAX_CONFIG, &b,
+				 err));
 	ret = hf_config_parse(b.p, b.len, c, &why);
 	if (ret != HVQZ_OK)
 		hvqz_fail(err, ret, "config.json: %s", why.msg);
@@ -224,7 +230,7 @@ static enum hvqz_ret make(struct remap *r, const struct format_wish *wish,
 	enum hvqz_ret ret;
 
 	TRY_OUT(read_config(wish, &c, err));
-	TRY_OUT(keep_all(r, &c, wish->dtype, err));
+	TRY_OUT(keep_all(r, &c, wish, err));
 	TRY_OUT(put_keys(&keys, r, &c, wish, err));
 	TRY_OUT(gguf_make_head(&keys, &r->to, err));
 	ret = remap_start(r, &gguf_writer, wish, err);
@@ -241,7 +247,7 @@ static enum hvqz_ret plan(const struct model *m, void **state,
 	enum hvqz_ret ret;
 
 	*state = NULL;
-	if (!wish || !wish->get)
+	if (!wish || (!wish->get && !wish->files))
 		return hvqz_fail(err, HVQZ_UNSUPPORTED,
 				 "a GGUF needs config.json and tokenizer.json, "
 				 "and there are none");

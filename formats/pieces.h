@@ -92,6 +92,20 @@ bool format_has_pieces(const char *format);
 /* And is it files with names: a folder, a tar, a zip of files? */
 bool format_has_files(const char *format);
 
+/* ---- small files ---- */
+
+/*
+ * The file of that name (without folders) to the end of *b; of several the
+ * outermost. HVQZ_USAGE: there is none; HVQZ_UNSUPPORTED: it has more than max
+ * bytes, is compressed or holds tensors.
+ */
+enum hvqz_ret pieces_file(const struct pieces *p, const char *name, size_t max,
+			  struct buf *b, struct hvqz_err *err);
+bool pieces_has_file(const struct pieces *p, const char *name);
+
+/* Is the tensor of that name no tensor of the model, but (of) another file? */
+bool pieces_is_file(const struct pieces *p, const char *tensor);
+
 /* ---- reading ---- */
 
 /* Go to byte off of src; a short way forward keeps what was read ahead. */

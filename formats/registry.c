@@ -206,11 +206,57 @@ const struct writer_ops *format_writer_at(unsigned n)
 	return n < N_WRITERS ? writers[n] : NULL;
 }
 
+/* What Hugging Face's names of tensors may come in. */
+static bool is_hf(const char *format)
+{
+	return !strcmp(format, "safetensors") || !strcmp(format, "torch") ||
+	       format_has_files(format);
+}
+
 const struct writer_ops *format_converter(const char *from, const char *to)
 {
-	if (!strcmp(from, "safetensors") && !strcmp(to, "gguf"))
+	if (is_hf(from) && !strcmp(to, "gguf"))
 		return &gguf_from_hf;
 	if (!strcmp(from, "gguf") && !strcmp(to, "safetensors"))
 		return &hf_from_gguf;
 	return NULL;
+}
+
+enum hvqz_ret format_plan_converter(const struct writer_ops *w,
+				    const struct format_wish *wish,
+				    const struct model *from,
+				    const struct model *m, void **state,
+				    struct hvqz_err *err)
+{
+	struct format_wish with = {0};
+	struct pieces files = {0};
+	enum hvqz_ret ret;
+
+	if (wish)
+		with = *wish;
+	if (format_has_files(from->format) && from->head) {
+		TRY_OUT(pieces_from_head(&files, from, err));
+		with.files = &files;
+	}
+	*state = &with;
+	ret = w->plan(m, state, err);
+out:
+	if (*state == &with)
+		*state = NULL;
+	pieces_free(&files);
+	return ret;
+}
+
+enum hvqz_ret format_wish_file(const struct format_wish *wish,
+			       const char *name, size_t max, struct buf *b,
+			       struct hvqz_err *err)
+{
+	if (wish->files &&
+	    (!wish->get || pieces_has_file(wish->files, name)))
+		return pieces_file(wish->files, name, max, b, err);
+	if (wish->get)
+		return wish->get(wish->ctx, name, max, b, err);
+	return hvqz_fail(err, HVQZ_UNSUPPORTED,
+			 "%s is needed, and nothing lies beside a model from a "
+			 "pipe", name);
 }

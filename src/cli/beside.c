@@ -81,32 +81,40 @@ static enum hvqz_ret get(void *ctx, const char *name, size_t max,
 	return ret;
 }
 
-/* The last component of the folder that path is in. */
+static void take_name(struct beside *b, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	snprintf(b->name, sizeof(b->name), "%.*s", (int)sizeof(b->name) - 1,
+		 slash ? slash + 1 : path);
+}
+
+/* The last component of the folder that path is in, or is. */
 static void name_folder(struct beside *b)
 {
-	char *full = realpath(b->path, NULL), *slash;
+	char *full = realpath(b->path, NULL);
+	size_t len = strlen(b->path);
+	char *slash = full ? strrchr(full, '/') : NULL;
 
-	b->name[0] = '\0';
-	slash = full ? strrchr(full, '/') : NULL;
-	if (slash) {
+	if (slash && len && b->path[len - 1] != '/')
 		*slash = '\0';
-		slash = strrchr(full, '/');
-		if (slash)
-			snprintf(b->name, sizeof(b->name), "%.*s",
-				 (int)sizeof(b->name) - 1, slash + 1);
-	}
+	if (slash)
+		take_name(b, full);
 	free(full);
 }
 
-void beside_wish(struct beside *b, const char *path, enum dtype dtype,
-		 struct format_wish *wish)
+void beside_wish(struct beside *b, const char *path, const char *archive,
+		 enum dtype dtype, struct format_wish *wish)
 {
 	b->path = path;
 	b->name[0] = '\0';
 	*wish = (struct format_wish){.dtype = dtype};
 	if (!path)
 		return;
-	name_folder(b);
+	if (archive)
+		take_name(b, archive);
+	else
+		name_folder(b);
 	wish->get = get;
 	wish->ctx = b;
 	wish->name = b->name;

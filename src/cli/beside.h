@@ -9,14 +9,15 @@
 /*
  * What a converter is told of the model at path, which must outlive *wish
  * (NULL: it comes from a pipe, and has nothing beside it): its folder's files;
- * the name of its folder.
+ * its name, which is its folder's. A folder has a slash at its end. archive: it
+ * is all of a model, and called so (a path whose last part counts); or NULL.
  */
 struct beside {
 	const char *path;
 	char name[128];
 };
 
-void beside_wish(struct beside *b, const char *path, enum dtype dtype,
-		 struct format_wish *wish);
+void beside_wish(struct beside *b, const char *path, const char *archive,
+		 enum dtype dtype, struct format_wish *wish);
 
 #endif

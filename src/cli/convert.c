@@ -196,8 +196,37 @@ static enum hvqz_ret encode(struct task *t, struct sink *out,
 	return job_encode(&t->env, &opt, &t->in.src, out, &t->rep, err);
 }
 
-static enum hvqz_ret run(struct task *t, struct sink *out,
-			 struct hvqz_err *err)
+/* Is the input files with names, but not a folder? */
+static bool is_archive(struct task *t)
+{
+	const struct reader_ops *r;
+
+	if (!t->in.path || t->in.folder)
+		return false;
+	if (t->packed)
+		return format_has_files(t->format);
+	return format_detect(&t->in.src, &r, NULL) == HVQZ_OK &&
+	       format_has_files(r->name);
+}
+
+/* The archive's path without its suffixes, allocated; NULL: it is none. */
+static char *archive_name(struct task *t)
+{
+	const struct args *a = t->args;
+	char *name, *stem;
+
+	if (!a->decode.to || !is_archive(t))
+		return NULL;
+	name = t->packed ? suffix_decoded(t->in.path, a->suffix, "gguf")
+			 : suffix_converted(t->in.path, t->in.unpack != NULL,
+					    "gguf");
+	stem = name ? suffix_strip(name, ".gguf") : NULL;
+	free(name);
+	return stem;
+}
+
+static enum hvqz_ret run_with(struct task *t, const char *archive,
+			      struct sink *out, struct hvqz_err *err)
 {
 	struct decode_options dec = t->args->decode;
 	struct extract_options ext = t->args->extract;
@@ -206,13 +235,11 @@ static enum hvqz_ret run(struct task *t, struct sink *out,
 	struct format_wish wish;
 	struct beside beside;
 
-	if (t->args->mode == MODE_ENCODE)
-		return encode(t, out, err);
 	dec.bad = ext.bad = go_on ? bad_chunk : NULL;
 	dec.bad_ctx = ext.bad_ctx = (void *)t->in.name;
 	if (t->args->mode == MODE_EXTRACT)
 		return job_extract(&t->env, &ext, src, out, &t->rep, err);
-	beside_wish(&beside, t->in.folder ? t->in.inside : t->in.path,
+	beside_wish(&beside, t->in.folder ? t->in.inside : t->in.path, archive,
 		    dec.dtype, &wish);
 	if (t->args->mode == MODE_CONVERT && !t->packed) {
 		struct convert_options con = {.to = dec.to, .wish = &wish};
@@ -225,6 +252,20 @@ static enum hvqz_ret run(struct task *t, struct sink *out,
 	}
 	dec.wish = &wish;
 	return job_decode(&t->env, &dec, src, out, &t->rep, err);
+}
+
+static enum hvqz_ret run(struct task *t, struct sink *out,
+			 struct hvqz_err *err)
+{
+	enum hvqz_ret ret;
+	char *archive;
+
+	if (t->args->mode == MODE_ENCODE)
+		return encode(t, out, err);
+	archive = archive_name(t);
+	ret = run_with(t, archive, out, err);
+	free(archive);
+	return ret;
 }
 
 /* Nothing will be opened any more, but for what lies in folders. */
@@ -335,7 +376,7 @@ static bool prepare(struct task *t)
 
 	if (mode != MODE_ENCODE && !content_suits(t))
 		return false;
-	if (mode == MODE_DECODE)
+	if (mode == MODE_DECODE || (mode == MODE_CONVERT && t->packed))
 		look_at_format(t);
 	return mode == MODE_ENCODE || (mode == MODE_CONVERT && !t->packed) ?
 		       in_prepare(&t->in) : true;

@@ -26,13 +26,11 @@ struct convert_job {
 
 static enum hvqz_ret plan(struct convert_job *j, struct hvqz_err *err)
 {
-	const struct format_wish *wish = j->opt->wish;
-
 	j->writer = format_converter(j->model.format, j->opt->to);
 	if (j->writer)
-		j->to = (void *)wish;
-	else
-		j->writer = format_writer(j->opt->to);
+		return format_plan_converter(j->writer, j->opt->wish, &j->model,
+					     &j->model, &j->to, err);
+	j->writer = format_writer(j->opt->to);
 	if (!j->writer)
 		return hvqz_fail(err, HVQZ_UNSUPPORTED,
 				 "there is no writer for the format '%s'",

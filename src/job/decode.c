@@ -77,15 +77,25 @@ static enum hvqz_ret put(void *ctx, void *slot, struct hvqz_err *err)
 	return HVQZ_OK;
 }
 
+static enum hvqz_ret plan_writer(struct decode_job *j, const struct model *m,
+				 bool is_converter, struct hvqz_err *err)
+{
+	if (is_converter)
+		return format_plan_converter(j->writer, j->opt->wish,
+					     &j->info.model, m, &j->state,
+					     err);
+	return j->writer->plan(m, &j->state, err);
+}
+
 /* Choose the writer and give it the table it writes. */
 static enum hvqz_ret plan_output(struct decode_job *j, struct hvqz_err *err)
 {
 	struct model *m = &j->info.model;
 	const char *to = j->opt->to ? j->opt->to : m->format;
-	bool same = true;
+	bool same = true, is_converter;
 
 	j->writer = format_converter(m->format, to);
-	j->state = j->writer ? (void *)j->opt->wish : NULL;
+	is_converter = j->writer;
 	if (!j->writer) {
 		j->writer = j->opt->writer;
 		j->state = j->opt->writer_state;
@@ -106,7 +116,7 @@ static enum hvqz_ret plan_output(struct decode_job *j, struct hvqz_err *err)
 				 "DIR makes it again, --to tar puts them into "
 				 "one file");
 	if (same)
-		return j->writer->plan(m, &j->state, err);
+		return plan_writer(j, m, is_converter, err);
 	if (!j->opt->writer && format_has_files(m->format) &&
 	    format_has_files(to))
 		return hvqz_fail(err, HVQZ_UNSUPPORTED,
@@ -131,7 +141,7 @@ static enum hvqz_ret plan_output(struct decode_job *j, struct hvqz_err *err)
 		j->made.head_len = m->head_len;
 		memcpy(j->made.format, m->format, sizeof(m->format));
 	}
-	return j->writer->plan(&j->made, &j->state, err);
+	return plan_writer(j, &j->made, is_converter, err);
 }
 
 /* A test has seen a copy when it has seen its original. */

@@ -70,6 +70,41 @@ status 0 hvqz --to gguf kjv/s.hvqz
 present kjv/s.gguf
 same s.gguf kjv/s.gguf
 
+# From a folder, tar and zip of it, and .hvqz of these, with its files in it;
+# what else is in the folder stays out.
+rm kjv/s.hvqz kjv/s.gguf
+cp "$SIDECAR" kjv/tokenizer.model
+head -c 9000000 /dev/zero >kjv/other.bin
+mkdir kjv/more
+cp "$SIDECAR" kjv/more/x.safetensors
+tar cf kjv.tar kjv
+rm -r kjv/more
+status 0 hvqz --to gguf kjv
+silent
+same kjv.gguf s.gguf
+status 0 hvqz --to gguf -o t.gguf kjv.tar
+same t.gguf s.gguf
+status 0 hvqz --lossless kjv
+rm kjv.gguf
+status 0 hvqz -d --to gguf kjv.hvqz
+same kjv.gguf s.gguf
+status 0 hvqz --to gguf -f kjv.hvqz
+same kjv.gguf s.gguf
+status 0 hvqz -d --to gguf --dtype f32 -o f.gguf kjv.hvqz
+status 0 hvqz --to gguf --dtype f32 -o f2.gguf kjv/model.safetensors
+same f.gguf f2.gguf
+status 0 hvqz -1 -o lossy.hvqz kjv
+status 0 hvqz -d --to gguf --dtype f32 -o lossy.gguf lossy.hvqz
+[ "$(wc -c <lossy.gguf)" -eq "$(wc -c <f.gguf)" ] || fail "--dtype f32, lossy"
+status 0 hvqz --lossless kjv.tar
+mv kjv.tar.hvqz kjv.hvqz
+# A name is all that a pipe lacks.
+hvqz -d --to gguf <kjv.hvqz >pipe.gguf || fail "a folder from a pipe"
+status 0 hvqz --to safetensors -o pipe.safetensors pipe.gguf
+same pipe.safetensors kjv/model.safetensors
+hvqz --to gguf <kjv.tar | cmp -s - pipe.gguf || fail "a tar from a pipe"
+rm kjv/other.bin kjv/tokenizer.model
+
 # Other types on the way: of matrices, and only of those.
 status 0 hvqz --to gguf --dtype f32 -o f32.gguf kjv/model.safetensors
 status 0 hvqz --to safetensors -o f32.safetensors f32.gguf
@@ -101,6 +136,12 @@ absent alone/m.gguf
 status 1 hvqz --to gguf <"$MODEL" >out
 says config.json
 [ ! -s out ] || fail "something was written"
+tar cf alone.tar alone
+status 1 hvqz --to gguf <alone.tar >out
+says "there is no config.json in it"
+status 1 hvqz --to gguf -o alone.gguf alone.tar
+says "config.json"
+absent alone.gguf
 cp kjv/* alone
 sed 's/"llama"/"gpt2"/' kjv/config.json >alone/config.json
 status 1 hvqz --to gguf -f alone/model.safetensors
