@@ -230,19 +230,20 @@ enum hvqz_ret format_plan_converter(const struct writer_ops *w,
 {
 	struct format_wish with = {0};
 	struct pieces files = {0};
+	void *s = &with;
 	enum hvqz_ret ret;
 
+	*state = NULL;
 	if (wish)
 		with = *wish;
 	if (format_has_files(from->format) && from->head) {
 		TRY_OUT(pieces_from_head(&files, from, err));
 		with.files = &files;
 	}
-	*state = &with;
-	ret = w->plan(m, state, err);
+	ret = w->plan(m, &s, err);
+	if (ret == HVQZ_OK)
+		*state = s;
 out:
-	if (*state == &with)
-		*state = NULL;
 	pieces_free(&files);
 	return ret;
 }
