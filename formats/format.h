@@ -108,7 +108,8 @@ struct format_wish {
 	void *writer_state;	/* what its plan() finds in *state */
 };
 
-extern const struct writer_ops gguf_from_hf, hf_from_gguf;
+extern const struct writer_ops gguf_from_hf, hf_from_gguf, retyped_npz,
+	retyped_npy, retyped_safetensors, retyped_gguf;
 
 extern const struct reader_ops safetensors_reader, gguf_reader, folder_reader,
 	tar_reader, npy_reader, zip_reader;
@@ -135,10 +136,12 @@ const struct writer_ops *format_writer(const char *name);
 const struct writer_ops *format_writer_at(unsigned n);
 
 /*
- * The converter of models that came from one format to another, or NULL: the
- * writer of the other takes them as they are, or refuses.
+ * The converter of models that came from one format to another, their matrices
+ * to be of that dtype (0: what they are); NULL: the writer of the other takes
+ * them as they are, or refuses.
  */
-const struct writer_ops *format_converter(const char *from, const char *to);
+const struct writer_ops *format_converter(const char *from, const char *to,
+					  enum dtype dtype);
 
 /*
  * The converter's plan() for m, with what is wished (NULL: nothing) and the

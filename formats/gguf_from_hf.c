@@ -21,9 +21,6 @@
 
 enum { QUANTIZATION_VERSION = 2, MAX_CONFIG = 4 << 20, MAX_TOKENS = 64 << 20 };
 
-/* general.file_type: what most weights are. */
-enum { ALL_F32 = 0, MOSTLY_F16 = 1, MOSTLY_BF16 = 32 };
-
 static bool ends_with(const char *s, const char *end)
 {
 	size_t n = strlen(s), m = strlen(end);
@@ -145,22 +142,6 @@ static enum hvqz_ret keep_all(struct remap *r, const struct hf_config *c,
 
 /* ---- keys ---- */
 
-static uint32_t file_type(const struct model *m)
-{
-	uint64_t n[3] = {0};
-
-	for (size_t i = 0; i < m->n_tensors; i++) {
-		const struct tensor *t = &m->tensors[i];
-
-		if (t->rank > 1)
-			n[t->dtype == DTYPE_F16 ? 1 :
-			  t->dtype == DTYPE_BF16 ? 2 : 0] += t->n_elems;
-	}
-	if (n[1] >= n[2])
-		return n[1] > n[0] ? MOSTLY_F16 : ALL_F32;
-	return n[2] > n[0] ? MOSTLY_BF16 : ALL_F32;
-}
-
 /* What tensors of one dimension were, if all the same and not F32. */
 static const char *vector_type(const struct remap *r)
 {
@@ -191,7 +172,7 @@ static enum hvqz_ret put_keys(struct gguf_keys *k, const struct remap *r,
 	if (wish->name && *wish->name)
 		gguf_put_string(k, "general.name", wish->name);
 	gguf_put_config(k, c);
-	gguf_put_u32(k, "general.file_type", file_type(&r->to));
+	gguf_put_u32(k, "general.file_type", gguf_file_type(&r->to));
 	gguf_put_u32(k, "general.quantization_version", QUANTIZATION_VERSION);
 	TRY_OUT(format_wish_file(wish, "tokenizer.json", MAX_TOKENS,
 				 &b, err));

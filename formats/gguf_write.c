@@ -170,6 +170,39 @@ out:
 	return ret;
 }
 
+/* general.file_type */
+enum { ALL_F32 = 0, MOSTLY_F16 = 1, MOSTLY_BF16 = 32 };
+
+uint32_t gguf_file_type(const struct model *m)
+{
+	uint64_t n[3] = {0};
+
+	for (size_t i = 0; i < m->n_tensors; i++) {
+		const struct tensor *t = &m->tensors[i];
+
+		if (t->rank > 1)
+			n[t->dtype == DTYPE_F16 ? 1 :
+			  t->dtype == DTYPE_BF16 ? 2 : 0] += t->n_elems;
+	}
+	if (n[1] >= n[2])
+		return n[1] > n[0] ? MOSTLY_F16 : ALL_F32;
+	return n[2] > n[0] ? MOSTLY_BF16 : ALL_F32;
+}
+
+/* Types have changed: so does what the keys say of them, if it was plain. */
+static void fix_file_type(struct buf *b, const struct gguf *old,
+			  const struct model *m)
+{
+	const struct gguf_pair *p = gguf_find(old, "general.file_type");
+	uint32_t v;
+
+	if (!p || p->type != GGUF_U32 || b->failed)
+		return;
+	v = get_le32(b->p + p->at);
+	if (v == ALL_F32 || v == MOSTLY_F16 || v == MOSTLY_BF16)
+		put_le32(b->p + p->at, gguf_file_type(m));
+}
+
 /* The same keys, with the floating-point types that the table has. */
 static enum hvqz_ret remake(struct writer *w, struct hvqz_err *err)
 {
@@ -181,6 +214,7 @@ static enum hvqz_ret remake(struct writer *w, struct hvqz_err *err)
 	w->g = (struct gguf){0};
 	put_counts(&b, old.version, old.n_infos, old.n_pairs);
 	buf_put(&b, old.head.p + b.len, old.table - b.len);
+	fix_file_type(&b, &old, w->m);
 	for (size_t i = 0; i < old.n_infos; i++) {
 		struct gguf_info t = old.infos[i];
 

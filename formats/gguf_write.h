@@ -23,6 +23,9 @@ void gguf_put_array(struct gguf_keys *k, const char *key, enum gguf_value of,
 /* A string as it stands in an array, or as a key. */
 void gguf_put_text(struct buf *b, const void *p, size_t len);
 
+/* What most weights of m are, as general.file_type has it: F32, F16 or BF16. */
+uint32_t gguf_file_type(const struct model *m);
+
 /*
  * A head of version 3 for the tensors of m, which has names and shapes as they
  * shall stand there, with default alignment, to m->head; m->format and m->rest,

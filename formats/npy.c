@@ -219,8 +219,6 @@ static const char *descr_of(enum dtype d)
 	for (size_t i = 0; i < N_TYPES; i++)
 		if (types[i].dtype == d)
 			return types[i].descr;
-	if (dtype_bits(d) == 16)
-		return "|V2";
 	return dtype_bits(d) == 8 ? "|V1" : NULL;
 }
 

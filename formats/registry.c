@@ -213,13 +213,22 @@ static bool is_hf(const char *format)
 	       format_has_files(format);
 }
 
-const struct writer_ops *format_converter(const char *from, const char *to)
+const struct writer_ops *format_converter(const char *from, const char *to,
+					  enum dtype dtype)
 {
+	bool same = !strcmp(from, to);
+
 	if (is_hf(from) && !strcmp(to, "gguf"))
 		return &gguf_from_hf;
 	if (!strcmp(from, "gguf") && !strcmp(to, "safetensors"))
 		return &hf_from_gguf;
-	return NULL;
+	if (!strcmp(to, "npz") && (dtype || !same))
+		return &retyped_npz;
+	if (!strcmp(to, "npy") && (dtype || !same))
+		return &retyped_npy;
+	if (!strcmp(to, "safetensors") && dtype)
+		return &retyped_safetensors;
+	return !strcmp(to, "gguf") && dtype ? &retyped_gguf : NULL;
 }
 
 enum hvqz_ret format_plan_converter(const struct writer_ops *w,

@@ -26,7 +26,9 @@ struct convert_job {
 
 static enum hvqz_ret plan(struct convert_job *j, struct hvqz_err *err)
 {
-	j->writer = format_converter(j->model.format, j->opt->to);
+	enum dtype dtype = j->opt->wish ? j->opt->wish->dtype : 0;
+
+	j->writer = format_converter(j->model.format, j->opt->to, dtype);
 	if (j->writer)
 		return format_plan_converter(j->writer, j->opt->wish, &j->model,
 					     &j->model, &j->to, err);
@@ -35,6 +37,11 @@ static enum hvqz_ret plan(struct convert_job *j, struct hvqz_err *err)
 		return hvqz_fail(err, HVQZ_UNSUPPORTED,
 				 "there is no writer for the format '%s'",
 				 j->opt->to);
+	if (dtype)
+		return hvqz_fail(err, HVQZ_UNSUPPORTED,
+				 "--dtype changes the headers of the files in "
+				 "a %s: --to safetensors makes one file of "
+				 "the tensors", j->opt->to);
 	return j->writer->plan(&j->model, &j->to, err);
 }
 

@@ -94,7 +94,9 @@ static enum hvqz_ret plan_output(struct decode_job *j, struct hvqz_err *err)
 	const char *to = j->opt->to ? j->opt->to : m->format;
 	bool same = true, is_converter;
 
-	j->writer = format_converter(m->format, to);
+	/* In their own format tensors kept exactly stay what they are. */
+	j->writer = format_converter(m->format, to,
+				     strcmp(m->format, to) ? j->opt->dtype : 0);
 	is_converter = j->writer;
 	if (!j->writer) {
 		j->writer = j->opt->writer;

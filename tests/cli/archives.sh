@@ -160,4 +160,28 @@ if command -v xz >/dev/null; then
 	says "no model is like that"
 	absent x
 fi
+# Other types on the way: NumPy has no BF16, and F32 takes it exactly.
+status 0 hvqz --to safetensors --dtype bf16 -o bf16.safetensors "$MODEL"
+status 0 hvqz -lv bf16.safetensors >page
+grep -q 'embed_tokens.weight .*BF16' page || fail "--dtype bf16 made no BF16"
+grep -q 'model.norm.weight .*F16' page || fail "the norms are not as they were"
+status 0 hvqz --to npz bf16.safetensors
+status 0 hvqz -lv bf16.npz >page
+grep -q 'embed_tokens.weight .*F32' page || fail "BF16 is no F32 in npz"
+status 0 hvqz --to safetensors --dtype bf16 -o back.safetensors bf16.npz
+hvqz --lossless <bf16.safetensors >bf16.hvqz || fail "--lossless"
+hvqz --lossless <back.safetensors >back.hvqz || fail "--lossless"
+for name in model.embed_tokens.weight 'model.layers.5.*weight' model.norm.weight
+do
+	hvqz -x "$name" bf16.hvqz | tail -c 2000 >one
+	hvqz -x "$name" back.hvqz | tail -c 2000 >two
+	same one two
+done
+status 0 hvqz -d --to npz -o made.npz bf16.hvqz
+same made.npz bf16.npz
+status 1 hvqz --to npz --dtype bf16 -f bf16.safetensors
+says "NumPy has no BF16: --dtype f16 or f32"
+status 1 hvqz --to tar --dtype f32 -o f32.tar bf16.safetensors
+says "--to safetensors makes one file"
+absent f32.tar
 no_traces

@@ -111,6 +111,8 @@ status 0 hvqz --to safetensors -o f32.safetensors f32.gguf
 status 0 hvqz -lv f32.safetensors >page
 grep -q 'embed_tokens.weight .*F32' page || fail "--dtype f32 made no F32"
 grep -q 'model.norm.weight .*F16' page || fail "the norms are not as they were"
+status 0 hvqz --to gguf --dtype f16 -o f16.gguf f32.gguf
+same f16.gguf s.gguf
 status 0 hvqz -d --dtype bf16 -o bf16.gguf q.hvqz
 status 0 hvqz -lv bf16.gguf >page
 grep -q 'token_embd.weight .*BF16' page || fail "-d --dtype bf16 made no BF16"

@@ -52,7 +52,7 @@ out:
 static void use(const struct model *m, const uint8_t *data,
 		const uint8_t *file, size_t len)
 {
-	const struct writer_ops *c = format_converter("gguf", "safetensors");
+	const struct writer_ops *c = format_converter("gguf", "safetensors", 0);
 	struct buf out = {0};
 	enum hvqz_ret ret;
 
