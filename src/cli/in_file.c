@@ -196,8 +196,10 @@ bool in_prepare(struct in_file *in)
 	const uint8_t *p;
 	size_t n;
 
-	if (format_detect(&in->src, &r, &err) != HVQZ_OK &&
-	    source_ahead(&in->src, 8, &p, &n, &err) == HVQZ_OK &&
+	/* A zip of deflated arrays is a format and compressed as well. */
+	if ((format_detect(&in->src, &r, &err) != HVQZ_OK ||
+	     r == &zip_reader) &&
+	    source_ahead(&in->src, 4096, &p, &n, &err) == HVQZ_OK &&
 	    unpack_bid(p, n)) {
 		if (!begin_unpacking(in))
 			return false;

@@ -1,6 +1,7 @@
 /*
- * unpack.h - a compressed input (gzip, xz, zstd, bzip2, lz4) as the bytes that
- * are in it, through libarchive's filters.
+ * unpack.h - a compressed input as the bytes that are in it, through
+ * libarchive: gzip, xz, zstd, bzip2 and lz4 files, and of NPZ files whose arrays
+ * are deflated (numpy.savez_compressed) the same with arrays that are not.
  */
 #ifndef STREAM_UNPACK_H
 #define STREAM_UNPACK_H

@@ -20,8 +20,13 @@ with zipfile.ZipFile("a.npz", "w") as z:
     z.writestr("w.npy", npy("<f2", (256, 512), half))
     z.writestr("layer/b.npy", npy("<i8", (3,), b"\1\0\0\0\0\0\0\0" * 3))
     z.writestr("s.npy", npy("<f4", (), b"\0\0\200\77"))
-with zipfile.ZipFile("d.npz", "w", zipfile.ZIP_DEFLATED) as z:
-    z.writestr("w.npy", npy("<f2", (256, 512), half))
+    names = z.namelist()
+with zipfile.ZipFile("a.npz") as a, \
+     zipfile.ZipFile("d.npz", "w", zipfile.ZIP_DEFLATED) as z:
+    for name in names:
+        z.writestr(name, a.read(name))
+with zipfile.ZipFile("other.zip", "w", zipfile.ZIP_DEFLATED) as z:
+    z.writestr("config.json", b"{}" * 1000)
 open("a.npy", "wb").write(npy("<f2", (256, 512), half))
 
 class Name:
@@ -125,13 +130,36 @@ status 1 hvqz evil.pt
 says "system'"
 absent pwned
 absent evil.pt.hvqz
-status 1 hvqz d.npz
+status 1 hvqz other.zip
 says "compressed by the archive"
 cp a.npz b.npz
 printf x | dd of=b.npz bs=1 seek=3000 conv=notrunc 2>/dev/null
 status 1 hvqz b.npz
 says "CRC-32"
 absent b.npz.hvqz
+
+# Deflated arrays: the same, in an NPZ whose arrays are not.
+status 0 hvqz --lossless d.npz
+silent
+status 0 hvqz -d -o stored.npz d.npz.hvqz
+for f in a d stored; do
+	status 0 hvqz --to safetensors -f -o x.safetensors $f.npz
+	mv x.safetensors $f.st
+done
+same d.st a.st
+same stored.st a.st
+[ "$(wc -c <stored.npz)" -gt "$(wc -c <d.npz)" ] || fail "still deflated"
+# shellcheck disable=SC2002
+cat d.npz | hvqz --lossless | cmp -s - d.npz.hvqz || fail "d.npz by a pipe"
+head -c $(($(wc -c <d.npz) / 2)) d.npz >e.npz
+status 1 hvqz e.npz
+says "cannot be unpacked"
+absent e.npz.hvqz
+cp d.npz e.npz
+printf x | dd of=e.npz bs=1 seek=3000 conv=notrunc 2>/dev/null
+status 1 hvqz e.npz
+says "cannot be unpacked"
+absent e.npz.hvqz
 
 # Compressed: what is in it is read, and comes back.
 gzip -k a.npz
