@@ -5,8 +5,9 @@
  * their hash; its frame header says what ours must say (RFC 8878, section
  * 3.1.1.1: content size present, window at most 8 MiB, no dictionary, no
  * checksum, no reserved bit); it unpacks to exactly the length announced, and
- * no byte follows it. The output grows as it is produced, so that a length
- * nobody can back costs nothing.
+ * no byte follows it. What a small frame may become at most is got at once; a
+ * larger output grows as it is produced, so that a length nobody can back costs
+ * nothing.
  */
 #include "formats/container_internal.h"
 
@@ -19,6 +20,8 @@
 enum {
 	WINDOW_LOG = 23,
 	FIRST_STEP = 64 << 10,
+	/* Up to here memory that is not used may be asked for. */
+	AT_ONCE = 64 << 20,
 	/* Above this, level 19 costs seconds and gains little. */
 	LARGE = 2 << 20,
 };
@@ -94,6 +97,33 @@ static enum hvqz_ret unpack(ZSTD_DCtx *d, const uint8_t *stored, size_t n,
 	return HVQZ_OK;
 }
 
+/* The same into memory got before: no second window is needed. */
+static enum hvqz_ret unpack_at_once(ZSTD_DCtx *d, const uint8_t *stored,
+				    size_t n, const char *what,
+				    size_t raw_len, struct buf *raw,
+				    struct hvqz_err *err)
+{
+	size_t len = ZSTD_findFrameCompressedSize(stored, n), got;
+
+	/* One spare byte: a pointer even when there is nothing. */
+	if (!buf_reserve(raw, raw_len + 1))
+		return hvqz_nomem(err, raw_len, what);
+	if (ZSTD_isError(len))
+		return bad_frame(what, "is longer or shorter than it says",
+				 err);
+	got = ZSTD_decompressDCtx(d, raw->p, raw_len, stored, len);
+	if (ZSTD_isError(got))
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "%s's zstd frame is damaged: %s", what,
+				 ZSTD_getErrorName(got));
+	if (got != raw_len)
+		return bad_frame(what, "is shorter than it says", err);
+	if (len != n)
+		return bad_frame(what, "is followed by other bytes", err);
+	raw->len = got;
+	return HVQZ_OK;
+}
+
 enum hvqz_ret container_load_frame(struct source *src, const char *what,
 				   uint64_t raw_len, uint64_t stored_len,
 				   uint64_t hash, struct buf *raw,
@@ -123,7 +153,10 @@ enum hvqz_ret container_load_frame(struct source *src, const char *what,
 		ret = hvqz_nomem(err, ZFRAME_MAX_WINDOW, "zstd");
 		goto out;
 	}
-	ret = unpack(d, stored, n, what, raw_len, raw, err);
+	ret = raw_len <= AT_ONCE
+		      ? unpack_at_once(d, stored, n, what, (size_t)raw_len,
+				       raw, err)
+		      : unpack(d, stored, n, what, raw_len, raw, err);
 out:
 	ZSTD_freeDCtx(d);
 	free(stored);

@@ -58,6 +58,10 @@ void container_put_index_entry(uint8_t *p, const struct chunk_head *h);
 /* Fills what an entry has; the rest of *h is 0. */
 void container_get_index_entry(const uint8_t *p, struct chunk_head *h);
 
+/* May a header of so many bytes be stored in so many? ret: if not. */
+enum hvqz_ret container_check_header(uint64_t raw, uint64_t stored,
+				     enum hvqz_ret ret, struct hvqz_err *err);
+
 /* The heads of the index and of the rest; what: "the index's head". */
 void container_put_index_head(uint8_t *p, const struct index_head *ih);
 enum hvqz_ret container_get_index_head(const uint8_t *p, const char *what,

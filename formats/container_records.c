@@ -114,6 +114,20 @@ void container_put_prologue(uint8_t *p, const struct prologue *pro)
 	put_hash(p, 56);
 }
 
+/* A few bytes may not become a header that takes all memory (H12). */
+enum hvqz_ret container_check_header(uint64_t raw, uint64_t stored,
+				     enum hvqz_ret ret, struct hvqz_err *err)
+{
+	if (raw <= CONTAINER_FREE_HEADER ||
+	    raw / CONTAINER_HEADER_RATIO <= stored)
+		return HVQZ_OK;
+	return hvqz_fail(err, ret,
+			 "a header of %" PRIu64 " bytes in %" PRIu64
+			 ": above %d MiB the most is %d times as much", raw,
+			 stored, CONTAINER_FREE_HEADER >> 20,
+			 CONTAINER_HEADER_RATIO);
+}
+
 enum hvqz_ret container_get_prologue(const uint8_t *p, struct prologue *pro,
 				     struct hvqz_err *err)
 {
@@ -154,7 +168,8 @@ enum hvqz_ret container_get_prologue(const uint8_t *p, struct prologue *pro,
 				 "a header of %" PRIu64
 				 " bytes; the most is %d (256 MiB)",
 				 pro->header_raw, CONTAINER_MAX_HEADER);
-	return HVQZ_OK;
+	return container_check_header(pro->header_raw, pro->header_stored,
+				      HVQZ_DAMAGED, err);
 }
 
 void container_put_chunk_head(uint8_t *p, const struct chunk_head *h)

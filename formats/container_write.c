@@ -30,6 +30,8 @@ static enum hvqz_ret write_header(struct container_writer *w,
 
 	TRY_OUT(container_pack_header(info, &raw, err));
 	TRY_OUT(container_pack_frame(raw.p, raw.len, &frame, err));
+	TRY_OUT(container_check_header(raw.len, frame.len, HVQZ_UNSUPPORTED,
+				       err));
 	pro = (struct prologue){
 		.major = 1,
 		.minor = info->has_rest,

@@ -124,11 +124,12 @@ END_TEST
 /* A header that is nothing but zeros when it is unpacked: a kilobyte a byte. */
 START_TEST(a_packed_header_of_zeros)
 {
-	static const size_t sizes[] = {1 << 20, 16 << 20, 256 << 20};
+	static const size_t sizes[] = {1 << 20, 16 << 20, 52 << 20, 256 << 20};
 	size_t n = sizes[_i];
 	struct buf good = {0};
 	struct image im = {0};
 	uint8_t *zeros = calloc(n, 1);
+	size_t packed;
 
 	ck_assert(zeros);
 	image_good(&good);
@@ -138,13 +139,15 @@ START_TEST(a_packed_header_of_zeros)
 	for (enum corpus_stage at = AT_FRAME; at <= AT_FILE; at++)
 		image_derive(&im, at);
 	put_file(im.file.p, im.file.len);
-	for (size_t m = 0; m < N_MODES; m++)
-		ck_assert_int_eq(run(modes[m], "zeros", n), 1);
-	printf("a header of %zu bytes, %zu packed: at most %ld KiB, %.3f s\n",
-	       n, im.frame.len, most_kib, most_seconds);
+	packed = im.frame.len;
+	/* What this process has, the one it starts is said to have had. */
 	image_free(&im);
 	buf_free(&good);
 	free(zeros);
+	for (size_t m = 0; m < N_MODES; m++)
+		ck_assert_int_eq(run(modes[m], "zeros", packed), 1);
+	printf("a header of %zu bytes, %zu packed: at most %ld KiB, %.3f s\n",
+	       n, packed, most_kib, most_seconds);
 }
 END_TEST
 
@@ -210,7 +213,7 @@ int main(void)
 		return 99;
 	close(fd);
 	tcase_add_test(cases, corpus_files_are_cheap_to_refuse);
-	tcase_add_loop_test(cases, a_packed_header_of_zeros, 0, 3);
+	tcase_add_loop_test(cases, a_packed_header_of_zeros, 0, 4);
 	tcase_add_test(cases, a_table_that_is_all_promise);
 	tcase_add_loop_test(cases, a_model_that_is_all_promise, 0, 5);
 	tcase_set_timeout(cases, 300);

@@ -279,6 +279,28 @@ START_TEST(writer_refuses)
 }
 END_TEST
 
+/* What no reader would take is not written. */
+START_TEST(a_header_that_packs_too_well)
+{
+	struct container_info info = {.model.format = "x"};
+	struct container_writer *w;
+	struct hvqz_err err;
+	struct sink out;
+
+	info.model.head_len = CONTAINER_FREE_HEADER;
+	info.model.head = calloc(info.model.head_len, 1);
+	ck_assert_ptr_nonnull(info.model.head);
+	sink_init_null(&out);
+	ck_assert_int_eq(container_write_head(&w, &info, &out, &err),
+			 HVQZ_UNSUPPORTED);
+	ck_assert(strstr(err.msg, "above 52 MiB the most is 16 times"));
+	info.model.head_len -= 1000;
+	ck_assert(!container_write_head(&w, &info, &out, &err));
+	container_writer_free(w);
+	container_info_free(&info);
+}
+END_TEST
+
 START_TEST(too_many_tensors)
 {
 	size_t n = CONTAINER_MAX_TENSORS + 1;
@@ -328,6 +350,7 @@ int main(void)
 	tcase_add_test(t, index_then_sequence);
 	tcase_add_test(t, bids);
 	tcase_add_test(t, writer_refuses);
+	tcase_add_test(t, a_header_that_packs_too_well);
 	tcase_add_test(t, too_many_tensors);
 	tcase_add_test(t, bounds);
 	suite_add_tcase(s, t);

@@ -57,6 +57,7 @@ CHANGE(prologue_hash, im->prologue[56] ^= 1)
 CHANGE(prologue_length, put_le64(PROLOGUE(16), 1000))
 CHANGE(header_hash, im->frame.p[im->frame.len - 1] ^= 1)
 CHANGE(header_over_limit, put_le64(PROLOGUE(16), (256 << 20) + 1))
+CHANGE(header_ratio, put_le64(PROLOGUE(16), (52 << 20) + 16))
 CHANGE(header_raw_max, put_le64(PROLOGUE(16), UINT64_MAX))
 CHANGE(header_stored_bound, put_le64(PROLOGUE(24), im->header.len * 2 + 99))
 CHANGE(header_stored_max, put_le64(PROLOGUE(24), UINT64_MAX))
@@ -237,6 +238,7 @@ const struct corpus_case container_cases_head[] = {
 	CASE("H2", AT_PROLOGUE_HASH, header_hash, BAD, "hash"),
 	CASE("H2", AT_PROLOGUE, header_over_limit, BAD, "256 MiB"),
 	CASE("H2", AT_PROLOGUE, header_raw_max, BAD, "256 MiB"),
+	CASE("H12", AT_PROLOGUE, header_ratio, BAD, "16 times"),
 	CASE("H2", AT_PROLOGUE, header_stored_bound, BAD, "more than"),
 	CASE("H2", AT_PROLOGUE, header_stored_max, BAD, "more than"),
 	CASE("H2", AT_PROLOGUE, header_stored_long, BAD, "truncated"),

@@ -21,8 +21,8 @@ static void add_skippable(struct buf *frame, size_t at)
 /* A lying length far above what is there, within the limits. */
 static void header_bomb(struct image *im)
 {
-	image_lying_frame(&im->frame, 23, 256 << 20);
-	put_le64(PROLOGUE(16), 256 << 20);
+	image_lying_frame(&im->frame, 23, CONTAINER_FREE_HEADER);
+	put_le64(PROLOGUE(16), CONTAINER_FREE_HEADER);
 	put_le64(PROLOGUE(24), im->frame.len);
 	put_le64(PROLOGUE(48), XXH3_64bits(im->frame.p, im->frame.len));
 }
