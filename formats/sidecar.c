@@ -107,6 +107,18 @@ static enum hvqz_ret read_any(struct source *src, struct sens_table *t,
 			 "an empty file");
 }
 
+enum hvqz_ret sidecar_sort(struct sens_table *t, struct hvqz_err *err)
+{
+	sens_table_sort(t);
+	for (size_t i = 1; i < t->n; i++)
+		if (!strcmp(t->v[i - 1].name, t->v[i].name))
+			return hvqz_fail_tensor(err, HVQZ_DAMAGED,
+						t->v[i].name, "duplicate: the "
+						"sidecar has two entries for "
+						"it");
+	return HVQZ_OK;
+}
+
 enum hvqz_ret sidecar_read(struct source *src, struct sens_table *t,
 			   const struct hvqz_notes *notes,
 			   struct hvqz_err *err)
@@ -124,15 +136,7 @@ enum hvqz_ret sidecar_read(struct source *src, struct sens_table *t,
 	source_init(&in, &ops, &h, source_left(src));
 	TRY_OUT(read_any(&in, t, notes, err));
 	t->hash = XXH3_64bits_digest(h.state);
-	sens_table_sort(t);
-	for (size_t i = 1; i < t->n; i++) {
-		if (strcmp(t->v[i - 1].name, t->v[i].name))
-			continue;
-		ret = hvqz_fail_tensor(err, HVQZ_DAMAGED, t->v[i].name,
-				       "duplicate: the sidecar has two "
-				       "entries for it");
-		goto out;
-	}
+	ret = sidecar_sort(t, err);
 out:
 	source_free(&in);
 	XXH3_freeState(h.state);

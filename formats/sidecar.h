@@ -18,9 +18,12 @@ enum hvqz_ret sidecar_read(struct source *src, struct sens_table *t,
 			   const struct hvqz_notes *notes,
 			   struct hvqz_err *err);
 
+/* By name; HVQZ_DAMAGED when two entries have one. */
+enum hvqz_ret sidecar_sort(struct sens_table *t, struct hvqz_err *err);
+
 /*
  * Give the entries the names and the row order of a model that came from GGUF;
- * sidecar_match() does it.
+ * sidecar_match() does it. Two that get one name are HVQZ_DAMAGED.
  */
 enum hvqz_ret sidecar_to_gguf(struct sens_table *t, const struct model *m,
 			      struct hvqz_err *err);

@@ -94,6 +94,6 @@ enum hvqz_ret sidecar_to_gguf(struct sens_table *t, const struct model *m,
 		free(s->name);
 		s->name = copy;
 	}
-	sens_table_sort(t);
-	return HVQZ_OK;
+	/* A table may have had both of a tensor's names. */
+	return sidecar_sort(t, err);
 }

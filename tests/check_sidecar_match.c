@@ -3,6 +3,7 @@
  * llama.cpp's names in Hugging Face's words, lengths, tied heads, entries that
  * match nothing. Reading the files is in check_sidecar.c.
  */
+#include "formats/gguf_write.h"
 #include "formats/sidecar.h"
 
 #include <check.h>
@@ -197,6 +198,42 @@ START_TEST(match_names)
 }
 END_TEST
 
+/* Under its names in both worlds: which of the two would count? */
+START_TEST(two_names_in_gguf)
+{
+	static const uint64_t dim[2] = {4, 2};
+	static const struct entry both[] = {
+		{"blk.0.attn_q.weight", 1, 2, 4},
+		{"model.layers.0.self_attn.q_proj.weight", 1, 2, 4},
+	};
+	struct hvqz_err err = {0};
+	struct gguf_keys keys = {0};
+	struct model m = {0};
+
+	ck_assert(!model_add(&m, both[0].name, DTYPE_F16, 2, dim, &err));
+	gguf_put_string(&keys, "general.architecture", "llama");
+	gguf_put_u32(&keys, "llama.attention.head_count", 2);
+	ck_assert(!gguf_make_head(&keys, &m, &err));
+	for (int n = 1; n <= 3; n++) {
+		struct sens_table t = {0};
+
+		for (int i = 0; i < 2; i++)
+			if (n >> i & 1)
+				add_entry(&t, &both[i]);
+		sens_table_sort(&t);
+		ck_assert_int_eq(sidecar_match(&t, &m, NULL, &err),
+				 n == 3 ? HVQZ_DAMAGED : HVQZ_OK);
+		if (n < 3)
+			ck_assert_str_eq(t.v[0].name, both[0].name);
+		else
+			ck_assert(strstr(err.msg, "two entries") != NULL);
+		sens_table_free(&t);
+	}
+	buf_free(&keys.b);
+	model_free(&m);
+}
+END_TEST
+
 #define N_OF(v) ((int)(sizeof(v) / sizeof((v)[0])))
 
 static Suite *match_suite(void)
@@ -207,6 +244,7 @@ static Suite *match_suite(void)
 	tcase_add_loop_test(match, name_map, 0, N_OF(names));
 	tcase_add_loop_test(match, match_shape, 0, N_OF(fits));
 	tcase_add_loop_test(match, match_names, 0, N_OF(meetings));
+	tcase_add_test(match, two_names_in_gguf);
 	suite_add_tcase(s, match);
 	return s;
 }
