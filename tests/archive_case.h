@@ -93,7 +93,29 @@ struct zip_case {
 	unsigned flags, method;
 	uint32_t crc_add, size_add, off_add, attributes;
 	const char *local_name;
+	unsigned local_method;		/* this more than the directory's */
+	uint32_t local_crc_add;
+	uint64_t unpacked_add;
+	bool dos;			/* not made on Unix */
+	bool zip64;			/* the directory's numbers are there, */
+	int extra_add;			/* in so many bytes more */
+	size_t name_len;		/* 0: all of it */
 };
+
+/* What a member says of itself in 64 bits: all there is. */
+static inline void put_zip64(struct buf *d, const struct zip_case *z,
+			     size_t n, uint32_t at)
+{
+	/* One that is passed over in front. */
+	buf_u16(d, 7);
+	buf_u16(d, 2);
+	buf_u16(d, 0);
+	buf_u16(d, 1);
+	buf_u16(d, (uint16_t)(24 + z->extra_add));
+	buf_u64(d, n + z->size_add + z->unpacked_add);
+	buf_u64(d, n + z->size_add);
+	buf_u64(d, at);
+}
 
 static inline void put_zip(struct zip_case *z, const char *name,
 			   const void *p, size_t n)
@@ -102,37 +124,42 @@ static inline void put_zip(struct zip_case *z, const char *name,
 	uint32_t crc = crc32_add(0, p, n) + z->crc_add;
 	uint32_t at = (uint32_t)z->b->len + z->off_add;
 	struct buf *d = &z->directory;
+	size_t name_len = z->name_len ? z->name_len : strlen(name);
+	uint32_t packed = (uint32_t)n + z->size_add;
+	uint32_t size = packed + (uint32_t)z->unpacked_add;
 
 	buf_u32(z->b, 0x04034b50);
 	buf_u16(z->b, 20);
 	buf_u16(z->b, (uint16_t)z->flags);
-	buf_u16(z->b, (uint16_t)z->method);
+	buf_u16(z->b, (uint16_t)(z->method + z->local_method));
 	buf_u32(z->b, 0);
-	buf_u32(z->b, crc);
+	buf_u32(z->b, crc + z->local_crc_add);
 	buf_u32(z->b, (uint32_t)n);
 	buf_u32(z->b, (uint32_t)n);
-	buf_u16(z->b, (uint16_t)strlen(local));
+	buf_u16(z->b, (uint16_t)(z->name_len ? name_len : strlen(local)));
 	buf_u16(z->b, 0);
-	buf_put(z->b, local, strlen(local));
+	buf_put(z->b, local, z->name_len ? name_len : strlen(local));
 	if (n)
 		buf_put(z->b, p, n);
 	buf_u32(d, 0x02014b50);
-	buf_u16(d, 3 << 8 | 20);
+	buf_u16(d, z->dos ? 20 : 3 << 8 | 20);
 	buf_u16(d, 20);
 	buf_u16(d, (uint16_t)z->flags);
 	buf_u16(d, (uint16_t)z->method);
 	buf_u32(d, 0);
 	buf_u32(d, crc);
-	buf_u32(d, (uint32_t)n + z->size_add);
-	buf_u32(d, (uint32_t)n + z->size_add);
-	buf_u16(d, (uint16_t)strlen(name));
-	buf_u16(d, 0);
+	buf_u32(d, z->zip64 ? UINT32_MAX : packed);
+	buf_u32(d, z->zip64 ? UINT32_MAX : size);
+	buf_u16(d, (uint16_t)name_len);
+	buf_u16(d, z->zip64 ? 34 : 0);
 	buf_u16(d, 0);
 	buf_u16(d, 0);
 	buf_u16(d, 0);
 	buf_u32(d, z->attributes);
-	buf_u32(d, at);
-	buf_put(d, name, strlen(name));
+	buf_u32(d, z->zip64 ? UINT32_MAX : at);
+	buf_put(d, name, name_len);
+	if (z->zip64)
+		put_zip64(d, z, n, at);
 	*z = (struct zip_case){.b = z->b, .directory = *d, .n = z->n + 1};
 }
 
@@ -147,6 +174,32 @@ static inline void end_zip(struct zip_case *z)
 	buf_u16(z->b, (uint16_t)z->n);
 	buf_u32(z->b, (uint32_t)z->directory.len);
 	buf_u32(z->b, at);
+	buf_u16(z->b, 0);
+	buf_free(&z->directory);
+}
+
+/* The same with all numbers in a zip64 record: 56, 20 and 22 bytes. */
+static inline void end_zip64(struct zip_case *z)
+{
+	uint64_t at = z->b->len, len = z->directory.len;
+
+	buf_put(z->b, z->directory.p, z->directory.len);
+	buf_u32(z->b, 0x06064b50);
+	buf_u64(z->b, 44);
+	buf_u32(z->b, 45 << 16 | 45);
+	buf_u64(z->b, 0);
+	buf_u64(z->b, z->n);
+	buf_u64(z->b, z->n);
+	buf_u64(z->b, len);
+	buf_u64(z->b, at);
+	buf_u32(z->b, 0x07064b50);
+	buf_u32(z->b, 0);
+	buf_u64(z->b, at + len);
+	buf_u32(z->b, 1);
+	buf_u32(z->b, 0x06054b50);
+	buf_u32(z->b, 0);
+	buf_u32(z->b, UINT32_MAX);
+	buf_u64(z->b, UINT64_MAX);
 	buf_u16(z->b, 0);
 	buf_free(&z->directory);
 }

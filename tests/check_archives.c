@@ -3,6 +3,7 @@
  * back of damaged ones, and what one kind becomes as another.
  */
 #include "tests/corpus_archives.h"
+#include "tests/corpus_pieces.h"
 #include "tests/random.h"
 
 static bool has_tensor(const struct model *m, const char *name)
@@ -183,45 +184,6 @@ START_TEST(lists_are_not_believed)
 }
 END_TEST
 
-/* Records of a list, and what is said of each. */
-static const struct {
-	const char *name, *word;
-	const char *format;
-	uint32_t n;		/* records, as the head says */
-	size_t len;
-	const char *records;
-} lists[] = {
-	{"good", NULL, "tar", 2, 13, "\2\2\0\0\0\0\0\0\0\1\0x" "\1"},
-	{"tensor twice", "one tensor more", "tar", 2, 2, "\1\1"},
-	{"no tensor", "has 0 of 1", "tar", 0, 0, ""},
-	{"kind", "kind", "tar", 1, 1, "\4"},
-	{"empty literal", "without bytes", "tar", 2, 10,
-	 "\0\0\0\0\0\0\0\0\0\1"},
-	{"literal too long", "too many", "tar", 2, 10,
-	 "\0\1\0\0\20\0\0\0\0\1"},
-	{"cut", "is cut", "tar", 2, 3, "\1\0\0"},
-	{"member in member", "within", "tar", 3, 25,
-	 "\2\2\0\0\0\0\0\0\0\1\0x" "\2\2\0\0\0\0\0\0\0\1\0y" "\1"},
-	{"member too short", "longer than the rest", "tar", 2, 13,
-	 "\2\1\0\0\0\0\0\0\0\1\0x" "\1"},
-	{"member too long", "lacks", "tar", 2, 13,
-	 "\2\3\0\0\0\0\0\0\0\1\0x" "\1"},
-	{"member of 2^63", "2^63", "tar", 2, 13,
-	 "\2\0\0\0\0\0\0\0\x80\1\0x" "\1"},
-	{"absolute", "absolute", "tar", 2, 14,
-	 "\2\2\0\0\0\0\0\0\0\2\0/x" "\1"},
-	{"up", "'..'", "tar", 2, 14, "\2\2\0\0\0\0\0\0\0\2\0.." "\1"},
-	{"NUL", "NUL", "tar", 2, 14, "\2\2\0\0\0\0\0\0\0\2\0x\0" "\1"},
-	{"no name", "empty name", "tar", 2, 12, "\2\2\0\0\0\0\0\0\0\0\0\1"},
-	{"outside", "outside", "folder", 1, 1, "\1"},
-	{"folder", NULL, "folder", 2, 13, "\2\2\0\0\0\0\0\0\0\1\0x" "\1"},
-	{"two of a name", "two files", "folder", 3, 25,
-	 "\2\2\0\0\0\0\0\0\0\1\0x" "\1" "\2\0\0\0\0\0\0\0\0\1\0x"},
-	{"packed", "compressed", "folder", 2, 27,
-	 "\3\2\0\0\0\0\0\0\0\1\0x" "\10\0" "\1\2\3\4" "\3\0\0\0\0\0\0\0"
-	 "\1"},
-};
-
 START_TEST(lists_by_rule)
 {
 	struct hvqz_err err = {0};
@@ -233,19 +195,19 @@ START_TEST(lists_by_rule)
 	ck_assert_int_eq(model_add(&m, "t", DTYPE_U8, 1, &dim, &err),
 			 HVQZ_OK);
 	buf_u32(&head, 1);
-	buf_u32(&head, lists[_i].n);
-	buf_put(&head, lists[_i].records, lists[_i].len);
+	buf_u32(&head, piece_lists[_i].n);
+	buf_put(&head, piece_lists[_i].records, piece_lists[_i].len);
 	buf_put(&data, "ab", 2);
 	m.head = head.p;
 	m.head_len = head.len;
-	strcpy(m.format, lists[_i].format);
+	strcpy(m.format, piece_lists[_i].format);
 	ret = give_all(m.format, &m, &data, &back, &err);
-	if (lists[_i].word) {
+	if (piece_lists[_i].word) {
 		ck_assert_int_ne(ret, HVQZ_OK);
-		ck_assert_msg(strstr(err.msg, lists[_i].word) != NULL,
-			      "%s: %s", lists[_i].name, err.msg);
+		ck_assert_msg(strstr(err.msg, piece_lists[_i].word) != NULL,
+			      "%s: %s", piece_lists[_i].name, err.msg);
 	} else {
-		ck_assert_msg(ret == HVQZ_OK, "%s: %s", lists[_i].name,
+		ck_assert_msg(ret == HVQZ_OK, "%s: %s", piece_lists[_i].name,
 			      err.msg);
 	}
 	model_free(&m);
@@ -337,6 +299,36 @@ START_TEST(inexact_zips_are_made_anew)
 }
 END_TEST
 
+/* More members than the end record of a zip has room for. */
+START_TEST(many_members)
+{
+	struct buf data = {0}, made = {0}, again = {0};
+	struct hvqz_err err = {0};
+	struct model m = {0}, n = {0};
+	uint64_t dim = 1;
+	char name[16];
+
+	for (unsigned i = 0; i < 65535; i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		ck_assert(!model_add(&m, name, DTYPE_U8, 1, &dim, &err));
+		buf_u8(&data, (uint8_t)(i ^ i >> 8));
+	}
+	ck_assert_int_eq(give_all("npz", &m, &data, &made, &err), HVQZ_OK);
+	ck_assert_uint_eq(get_le16(made.p + made.len - 22 + 10), 0xffff);
+	ck_assert_uint_eq(get_le64(made.p + made.len - 98 + 32), 65535);
+	ck_assert_msg(take_all(made.p, made.len, &n, &again, &err) ==
+		      HVQZ_OK, "%s", err.msg);
+	ck_assert_uint_eq(n.n_tensors, 65535);
+	ck_assert_uint_eq(again.len, data.len);
+	ck_assert_mem_eq(again.p, data.p, data.len);
+	model_free(&m);
+	model_free(&n);
+	buf_free(&data);
+	buf_free(&made);
+	buf_free(&again);
+}
+END_TEST
+
 static Suite *archives_suite(void)
 {
 	Suite *s = suite_create("archives");
@@ -347,11 +339,11 @@ static Suite *archives_suite(void)
 	tcase_add_loop_test(t, damaged, 0, N_ARCHIVES);
 	tcase_add_loop_test(t, failing_reads, 0, N_ARCHIVES);
 	tcase_add_test(t, lists_are_not_believed);
-	tcase_add_loop_test(t, lists_by_rule, 0,
-			    (int)(sizeof(lists) / sizeof(lists[0])));
+	tcase_add_loop_test(t, lists_by_rule, 0, N_PIECE_LISTS);
 	tcase_add_test(t, crc);
 	tcase_add_test(t, one_becomes_another);
 	tcase_add_test(t, inexact_zips_are_made_anew);
+	tcase_add_test(t, many_members);
 	suite_add_tcase(s, t);
 	return s;
 }

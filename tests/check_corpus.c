@@ -295,7 +295,7 @@ static const char *const rules[] = {
 	"S10", "S11", "S12", "S13", "S14", "S15", "S16", "S17", "S18",
 	"S19", "M1",  "M2",  "M3",  "M4",  "M5",  "H1",	 "H2",	"H3",
 	"H4",  "H5",  "H6",  "H7",  "H8",  "H9",  "H10", "H11", "H12",
-	"C6",  "C7",
+	"C6",  "C7",  "A1",
 };
 
 START_TEST(no_rule_is_forgotten)

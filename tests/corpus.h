@@ -3,9 +3,10 @@
  *
  * A row breaks one rule of shared/HOSTILE.md (or is the good neighbour of one
  * that does). The tables themselves stand where their bases are made:
- * corpus_safetensors.h, corpus_gguf.h, corpus_archives.h, corpus_sidecar.h,
- * container_corpus_*.c, and for the payloads of each codec corpus_planes.h, corpus_hasvq.h, …; corpus_*.c say how
- * a table's rows are read off. check_corpus.c runs them all.
+ * corpus_safetensors.h, corpus_gguf.h, corpus_archives.h,
+ * corpus_pickle.h, corpus_sidecar.h, container_corpus_*.c, and for the payloads
+ * of each codec corpus_planes.h, corpus_hasvq.h, …; corpus_part_*.c say how a
+ * table's rows are read off. check_corpus.c runs them all.
  */
 #ifndef TESTS_CORPUS_H
 #define TESTS_CORPUS_H
@@ -48,6 +49,7 @@ struct corpus_part {
 extern const struct corpus_part corpus_part_safetensors;
 extern const struct corpus_part corpus_part_gguf;
 extern const struct corpus_part corpus_part_archives;
+extern const struct corpus_part corpus_part_pickle;
 extern const struct corpus_part corpus_part_content;
 extern const struct corpus_part corpus_part_sidecar;
 extern const struct corpus_part corpus_part_match;

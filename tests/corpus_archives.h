@@ -8,6 +8,7 @@
 #ifndef TESTS_CORPUS_ARCHIVES_H
 #define TESTS_CORPUS_ARCHIVES_H
 
+#include "base/bytes.h"
 #include "formats/folder.h"
 #include "tests/archive_case.h"
 
@@ -33,6 +34,8 @@ static inline void tar_text(struct buf *b, const char *path, const char *text)
 	put_tar(b, path, '0', text, strlen(text));
 }
 
+#define LONG_NAME "123456789012345678901234567890123456789012345678901234567" \
+	"890123456789012345678901234567890123456789012345678901234567890"
 #define INDEX_OF(file) "{\"weight_map\":{\"a\":\"" file "\"}}"
 #define INDEX_PATH "m/model.safetensors.index.json"
 
@@ -102,6 +105,41 @@ TAR(tar_index_path, tar_text(b, INDEX_PATH, INDEX_OF("../x.safetensors")))
 TAR(tar_index_slash, tar_text(b, INDEX_PATH, INDEX_OF("/x.safetensors")))
 TAR(tar_index_json, tar_text(b, INDEX_PATH, "{"))
 TAR(tar_index_empty, tar_text(b, INDEX_PATH, "{}"))
+TAR(tar_pax_size_right, put_tar(b, "p", 'x', "9 size=1\n", 9);
+    tar_text(b, "m/x", "y"))
+TAR(tar_pax_path, put_tar(b, "p", 'x', "15 path=m/name\n", 15);
+    tar_text(b, "m/x", "y"))
+TAR(tar_pax_no_value, put_tar(b, "p", 'x', "7 path\n", 7);
+    tar_text(b, "m/x", "y"))
+TAR(tar_pax_large, put_tar(b, "p", 'x', NULL, 0);
+    memcpy(b->p + 124, "00010000000", 11); sum_header(b, 0))
+TAR(tar_binary_size, tar_text(b, "m/x", "y");
+    memcpy(b->p + 124, "\x80\0\0\0\0\0\0\0\0\0\0\1", 12);
+    sum_header(b, 0))
+TAR(tar_binary_huge, tar_text(b, "m/x", "y"); memset(b->p + 124, 0x80, 12);
+    sum_header(b, 0))
+TAR(tar_full_size, tar_text(b, "m/x", "y");
+    memcpy(b->p + 124, "000000000001", 12); sum_header(b, 0))
+TAR(tar_folder_slash, put_tar(b, "m/", '5', NULL, 0);
+    tar_text(b, ".//m/x", "y"))
+TAR(tar_folder_size, put_tar(b, "m/sub", '5', "x", 1))
+TAR(tar_here, put_tar(b, "./", '5', NULL, 0))
+TAR(tar_short_data, { struct buf f = {0}; put_safetensors(&f, "b", 1);
+    put_tar(b, "m/b.safetensors", '0', f.p, f.len - 1); buf_free(&f); })
+TAR(tar_more_data, { struct buf f = {0}; put_safetensors(&f, "b", 1);
+    buf_u8(&f, 0); put_tar(b, "m/b.safetensors", '0', f.p, f.len);
+    buf_free(&f); })
+TAR(tar_bad_npy, { struct buf f = {0}; put_npy(&f, NPY_F4, 23);
+    put_tar(b, "m/arr.npy", '0', f.p, f.len); buf_free(&f); })
+TAR(tar_same_tensor, { struct buf f = {0}; put_npy(&f, NPY_F4, 24);
+    put_tar(b, "m/arr", '0', f.p, f.len);
+    put_tar(b, "m/arr.npy", '0', f.p, f.len); buf_free(&f); })
+
+static void tar_half_header(struct buf *b)
+{
+	tar_model(b, "m/model.safetensors", "a", 1);
+	buf_put(b, "m/x", 3);
+}
 
 static void tar_no_model(struct buf *b)
 {
@@ -162,6 +200,94 @@ ZIP(zip_absolute, put_zip(&z, "/x", "xyz", 3))
 ZIP(zip_one_place, z.off_add = (uint32_t)(34 + f.len);
     put_zip(&z, "arr.npy", f.p, f.len))
 ZIP(zip_overlap, put_zip(&z, "x", "xyz", 3); z.off_add = -34u)
+ZIP(zip_dos, z.dos = true; z.attributes = (uint32_t)0120777 << 16)
+ZIP(zip_local_method, z.local_method = 8)
+ZIP(zip_local_crc, z.local_crc_add = 1)
+ZIP(zip_no_sum, z.local_crc_add = 1; z.flags = 8)
+ZIP(zip_two_sizes, z.unpacked_add = 1)
+ZIP(zip_nul, z.name_len = 3; put_zip(&z, "x\0y", "xyz", 3))
+ZIP(zip_into_next, z.size_add = 40; put_zip(&z, "x", "xyz", 3))
+ZIP(zip_longest_name, put_zip(&z, LONG_NAME, "xyz", 3))
+ZIP(zip_three_twins, put_zip(&z, "arr.npy", f.p, f.len);
+    put_zip(&z, "arr.npy", f.p, f.len); put_zip(&z, "b.npy", f.p, f.len))
+ZIP(zip_number_taken, put_zip(&z, "arr.npy", f.p, f.len);
+    put_zip(&z, "arr#2.npy", f.p, f.len))
+ZIP(zip64_member, z.zip64 = true)
+ZIP(zip64_short, z.zip64 = true; z.extra_add = -8)
+ZIP(zip64_cut, z.zip64 = true; z.extra_add = 1)
+ZIP(zip64_large, z.zip64 = true; z.method = 8; z.unpacked_add = 5ull << 30;
+    put_zip(&z, "large", "xyz", 3))
+
+/* The same, and its end in 64 bits; then what the line does to it. */
+#define ZIP64(fn, ...)                                        \
+	static void fn(struct buf *b)                         \
+	{                                                     \
+		struct zip_case z = {.b = b};                 \
+		struct buf f = {0};                           \
+                                                              \
+		put_npy(&f, NPY_F4, 24);                      \
+		put_zip(&z, "arr.npy", f.p, f.len);           \
+		end_zip64(&z);                                \
+		buf_free(&f);                                 \
+		__VA_ARGS__;                                  \
+	}
+
+ZIP64(zip64_end, (void)0)
+ZIP64(zip64_no_locator, b->p[b->len - 42] = 0)
+ZIP64(zip64_no_room, memmove(b->p, b->p + b->len - 22, 22); b->len = 22)
+ZIP64(zip64_outside, put_le64(b->p + b->len - 34, b->len))
+ZIP64(zip64_no_record, b->p[b->len - 98] = 0)
+ZIP64(zip64_volumes, b->p[b->len - 98 + 16] = 1)
+ZIP64(zip64_files, put_le64(b->p + b->len - 98 + 32, (uint64_t)1 << 40))
+ZIP64(zip64_directory, put_le64(b->p + b->len - 98 + 48, UINT64_MAX))
+
+static void zip_more_directory(struct buf *b)
+{
+	size_t at;
+
+	zip_good(b);
+	at = b->len - 22;
+	buf_u32(b, 0);
+	memmove(b->p + at + 4, b->p + at, 22);
+	b->p[at + 4 + 12] += 4;
+}
+
+static void zip_bad_entry(struct buf *b)
+{
+	zip_good(b);
+	b->p[b->len - 22 - 46 - 7] = 0;
+}
+
+static void zip_cut_entry(struct buf *b)
+{
+	zip_good(b);
+	b->p[b->len - 22 - 46 - 7 + 28] = 200;
+}
+
+/* A PyTorch file of one tensor, and what the line does before it. */
+#define TORCH(fn, ...)                                                 \
+	static void fn(struct buf *b)                                  \
+	{                                                              \
+		static const char pkl[] = TORCH_PICKLE;                \
+		struct zip_case z = {.b = b};                          \
+                                                                       \
+		__VA_ARGS__;                                           \
+		put_zip(&z, "m/data.pkl", pkl, sizeof(pkl) - 1);       \
+		put_zip(&z, "m/data/0", "\1\2\3\4\5\6\7\10", 8);       \
+		end_zip(&z);                                           \
+	}
+#define TORCH_PICKLE \
+	"\x80\2}X\1\0\0\0wctorch._utils\n_rebuild_tensor_v2\n" \
+	"((X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0" "0" \
+	"X\3\0\0\0cpuK\2tQK\0K\2\x85K\1\x85tRs."
+
+TORCH(torch_good, (void)0)
+TORCH(torch_big, put_zip(&z, "m/byteorder", "big", 3))
+TORCH(torch_order_large, { char text[65] = "little";
+      put_zip(&z, "m/byteorder", text, 65); })
+TORCH(torch_packed, z.method = 8)
+TORCH(torch_packed_data, put_zip(&z, "m/x", "y", 1); z.method = 8;
+      put_zip(&z, "m/data/1", "\1\2", 2))
 
 static void zip_cut(struct buf *b)
 {
@@ -238,6 +364,22 @@ static void npy_head_cut(struct buf *b)
 	b->len = 20;
 }
 
+/* What is no model at all. */
+#define TEXT(fn, text)                                 \
+	static void fn(struct buf *b)                  \
+	{                                              \
+		buf_put(b, text, sizeof(text) - 1);    \
+	}
+
+TEXT(text_xml, "<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code></Error>")
+TEXT(text_html, "\xef\xbb\xbf\n<!DOCTYPE html>\n<html></html>")
+TEXT(text_json, "{\"metadata\":{\"total_size\":1}}")
+TEXT(text_space, " \t\r\n        ")
+TEXT(text_nothing, "")
+TEXT(text_short, "\1\2\3")
+TEXT(text_pointer,
+     "version https://git-lfs.github.com/spec/v1\noid sha256:00\n")
+
 #define GOOD(rule, build, word) {rule, #build, build, HVQZ_OK, word}
 #define BAD(rule, build, word) {rule, #build, build, HVQZ_DAMAGED, word}
 #define UNSUP(rule, build, word) {rule, #build, build, HVQZ_UNSUPPORTED, word}
@@ -252,6 +394,21 @@ static const struct archive_case corpus_archives[] = {
 	GOOD("tar", tar_npy, "arr"),
 	GOOD("tar", tar_gnu_long, "a"),
 	GOOD("tar", tar_no_end, "a"),
+	GOOD("tar", tar_pax_size_right, "a"),
+	GOOD("tar", tar_pax_path, "a"),
+	GOOD("tar", tar_binary_size, "a"),
+	GOOD("tar", tar_full_size, "a"),
+	GOOD("tar", tar_folder_slash, "a"),
+	GOOD("tar", tar_here, "a"),
+	GOOD("tar", tar_bad_npy, "a"),
+	BAD("tar", tar_pax_no_value, "without '='"),
+	BAD("tar", tar_pax_large, "1 MiB"),
+	BAD("tar", tar_binary_huge, "no number"),
+	BAD("tar", tar_folder_size, "has a size"),
+	BAD("tar", tar_half_header, "it is cut"),
+	BAD("tar", tar_same_tensor, "twice"),
+	BAD("S14", tar_short_data, "truncated"),
+	BAD("S14", tar_more_data, "bytes after"),
 	GOOD("A2", tar_nested, "a"),
 	BAD("A2", tar_absolute, "absolute path"),
 	BAD("A2", tar_parent, "'..'"),
@@ -292,6 +449,36 @@ static const struct archive_case corpus_archives[] = {
 	GOOD("zip", zip_packed, "arr"),
 	GOOD("zip", zip_text, "arr"),
 	GOOD("zip", zip_folder, "arr"),
+	GOOD("zip", zip_dos, "arr"),
+	GOOD("zip", zip_no_sum, "arr"),
+	GOOD("zip", zip_longest_name, "arr"),
+	GOOD("zip", zip_three_twins, "arr#3"),
+	BAD("zip", zip_number_taken, "twice"),
+	GOOD("zip", zip64_member, "arr"),
+	GOOD("zip", zip64_large, "arr"),
+	GOOD("zip", zip64_end, "arr"),
+	BAD("zip", zip64_short, "zip64 field"),
+	BAD("zip", zip64_cut, "zip64 field"),
+	BAD("zip", zip64_no_locator, "locator"),
+	BAD("zip", zip64_no_room, "locator"),
+	BAD("zip", zip64_outside, "record is outside"),
+	BAD("zip", zip64_no_record, "no zip64 record"),
+	UNSUP("zip", zip64_volumes, "volumes"),
+	UNSUP("zip", zip64_files, "files"),
+	BAD("zip", zip64_directory, "outside"),
+	BAD("zip", zip_local_method, "another method"),
+	BAD("zip", zip_local_crc, "another CRC-32"),
+	BAD("zip", zip_two_sizes, "two sizes"),
+	BAD("zip", zip_nul, "NUL"),
+	BAD("zip", zip_into_next, "overlaps"),
+	BAD("zip", zip_more_directory, "bytes behind its directory"),
+	BAD("zip", zip_bad_entry, "cut or damaged"),
+	BAD("zip", zip_cut_entry, "is cut"),
+	GOOD("torch", torch_good, "w"),
+	GOOD("torch", torch_packed_data, "w"),
+	UNSUP("torch", torch_big, "big-endian"),
+	UNSUP("torch", torch_order_large, "byteorder"),
+	UNSUP("torch", torch_packed, "data.pkl"),
 	UNSUP("zip", zip_all_packed, "compressed by"),
 	BAD("zip", zip_crc, "CRC-32"),
 	BAD("zip", zip_small_crc, "CRC-32"),
@@ -334,6 +521,13 @@ static const struct archive_case corpus_archives[] = {
 	BAD("npy", npy_open, "dictionary"),
 	UNSUP("npy", npy_version, "version"),
 	BAD("npy", npy_head_cut, "truncated"),
+	UNSUP("A3", text_xml, "XML"),
+	UNSUP("A3", text_html, "HTML"),
+	UNSUP("A3", text_json, "JSON"),
+	UNSUP("A3", text_space, "white space"),
+	UNSUP("A3", text_nothing, "empty"),
+	UNSUP("A3", text_short, "3 bytes"),
+	UNSUP("A3", text_pointer, "git-LFS"),
 };
 
 enum {

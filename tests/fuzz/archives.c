@@ -36,6 +36,20 @@ static void write_again(const struct model *m, const struct buf *data,
 	buf_free(&out);
 }
 
+/* What was written is a model again; arrays may be none we take for one. */
+static void read_again(const struct buf *file, const char *format)
+{
+	struct hvqz_err err = {0};
+	struct buf data = {0};
+	struct model m = {0};
+	enum hvqz_ret ret = take_all(file->p, file->len, &m, &data, &err);
+
+	FUZZ_HOLDS(ret == HVQZ_OK ||
+		   (ret == HVQZ_UNSUPPORTED && !strncmp(format, "np", 2)));
+	model_free(&m);
+	buf_free(&data);
+}
+
 static void write_otherwise(struct model *m, const struct buf *data)
 {
 	static const char *const to[] = {"tar", "npz", "zip", "folder",
@@ -47,6 +61,8 @@ static void write_otherwise(struct model *m, const struct buf *data)
 		struct buf out = {0};
 
 		FUZZ_HOLDS(give_all(to[i], m, data, &out, &err) == err.ret);
+		if (err.ret == HVQZ_OK)
+			read_again(&out, to[i]);
 		buf_free(&out);
 	}
 }
@@ -86,6 +102,10 @@ static void add_folder(void (*add)(const void *p, size_t len))
 	folder_put_table(&b, &files, &err);
 	buf_put(&b, "{}", 2);
 	buf_put(&b, model.p, model.len);
+	add(b.p, b.len);
+	add(b.p, b.len - 1);
+	add(b.p, 40);
+	buf_u8(&b, 0);
 	add(b.p, b.len);
 	buf_free(&b);
 	buf_free(&model);

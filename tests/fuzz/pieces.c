@@ -5,6 +5,7 @@
  * believed must be written, in full, by every writer that takes it.
  */
 #include "tests/corpus_archives.h"
+#include "tests/corpus_pieces.h"
 #include "tests/fuzz/fuzz.h"
 
 static const char *const names[] = {"folder", "tar", "zip", "npz", "npy",
@@ -77,6 +78,19 @@ void fuzz_seeds(void (*add)(const void *p, size_t len))
 		model_free(&m);
 		buf_free(&b);
 		buf_free(&data);
+		buf_free(&seed);
+	}
+	for (size_t i = 0; i < N_PIECE_LISTS; i++) {
+		const struct piece_list *l = &piece_lists[i];
+		struct buf seed = {0};
+
+		buf_u8(&seed, strcmp(l->format, "folder") != 0);
+		/* One tensor of two bytes. */
+		buf_u8(&seed, 1 | 2 << 2);
+		buf_u32(&seed, 1);
+		buf_u32(&seed, l->n);
+		buf_put(&seed, l->records, l->len);
+		add(seed.p, seed.len);
 		buf_free(&seed);
 	}
 }
