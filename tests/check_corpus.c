@@ -250,6 +250,8 @@ static enum hvqz_ret read_row(const struct corpus_part *part,
 		return read_sidecar(&x->b, err);
 	case READ_HVQZ:
 		return read_hvqz(&x->b, err);
+	case READ_HF:
+		return corpus_hf_read(&x->b, err);
 	default:
 		return read_payload(part->codec, x, err);
 	}

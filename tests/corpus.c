@@ -5,7 +5,7 @@
 
 const struct corpus_part *const corpus_parts[] = {
 	&corpus_part_safetensors, &corpus_part_gguf,	&corpus_part_archives,
-	&corpus_part_pickle,
+	&corpus_part_pickle, &corpus_part_hf,
 	&corpus_part_content, &corpus_part_sidecar,
 	&corpus_part_match,	  &corpus_part_container,
 	&corpus_part_planes,	  &corpus_part_hasvq,	&corpus_part_trellis,

@@ -3,7 +3,7 @@
  *
  * A row breaks one rule of shared/HOSTILE.md (or is the good neighbour of one
  * that does). The tables themselves stand where their bases are made:
- * corpus_safetensors.h, corpus_gguf.h, corpus_archives.h,
+ * corpus_safetensors.h, corpus_gguf.h, corpus_hf.h, corpus_archives.h,
  * corpus_pickle.h, corpus_sidecar.h, container_corpus_*.c, and for the payloads
  * of each codec corpus_planes.h, corpus_hasvq.h, …; corpus_part_*.c say how a
  * table's rows are read off. check_corpus.c runs them all.
@@ -21,6 +21,7 @@ enum corpus_reader {
 	READ_SIDECAR,		/* and held against a model */
 	READ_HVQZ,		/* tested, restored, listed */
 	READ_PAYLOAD,		/* by its codec alone */
+	READ_HF,		/* as the files beside a model */
 };
 
 struct corpus_row {
@@ -50,6 +51,7 @@ extern const struct corpus_part corpus_part_safetensors;
 extern const struct corpus_part corpus_part_gguf;
 extern const struct corpus_part corpus_part_archives;
 extern const struct corpus_part corpus_part_pickle;
+extern const struct corpus_part corpus_part_hf;
 extern const struct corpus_part corpus_part_content;
 extern const struct corpus_part corpus_part_sidecar;
 extern const struct corpus_part corpus_part_match;
@@ -60,6 +62,9 @@ extern const struct corpus_part corpus_part_trellis;
 extern const struct corpus_part corpus_part_rtn;
 extern const struct corpus_part corpus_part_conditioned;
 extern const struct corpus_part corpus_part_delta;
+
+/* READ_HF: what a converter says of the bytes. */
+enum hvqz_ret corpus_hf_read(const struct buf *b, struct hvqz_err *err);
 
 /* All parts, n of them; and row i of all. */
 extern const struct corpus_part *const corpus_parts[];

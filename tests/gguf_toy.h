@@ -36,6 +36,14 @@ struct toy {
 	"\\\\p{L}+|\\\\p{N}" number "| ?[^\\\\s\\\\p{L}\\\\p{N}]+" \
 	"[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+\"}," \
 	"\"behavior\":\"Isolated\",\"invert\":false}"
+#define TEKKEN "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" \
+	"[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?[\\\\p{Lu}\\\\p{Lt}\\\\p{Lm}" \
+	"\\\\p{Lo}\\\\p{M}]*[\\\\p{Ll}\\\\p{Lm}\\\\p{Lo}\\\\p{M}]+|" \
+	"[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?[\\\\p{Lu}\\\\p{Lt}\\\\p{Lm}" \
+	"\\\\p{Lo}\\\\p{M}]+[\\\\p{Ll}\\\\p{Lm}\\\\p{Lo}\\\\p{M}]*|" \
+	"\\\\p{N}| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n/]*|" \
+	"\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+\"}," \
+	"\"behavior\":\"Isolated\"}"
 #define LLAMA3 ",\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8.0," \
 	"\"low_freq_factor\":1.0,\"high_freq_factor\":4.0," \
 	"\"original_max_position_embeddings\":64}"
@@ -50,6 +58,8 @@ static const struct toy toys[] = {
 	 SEQUENCE(SPLIT("{1,3}"), "false"), "llama-bpe", 1},
 	{"mistral", "llama", "", DTYPE_BF16, true, false, false, true,
 	 GPT2, "gpt-2", 0},
+	{"mistral", "llama", ",\"sliding_window\":null", DTYPE_F32, true, false,
+	 false, true, SEQUENCE(TEKKEN, "false"), "tekken", 0},
 	{"qwen2", "qwen2", "", DTYPE_BF16, false, true, false, true,
 	 SEQUENCE(SPLIT(""), "false"), "qwen2", 0},
 	{"qwen3", "qwen3", ",\"head_dim\":4", DTYPE_F16, false, false, true,
