@@ -8,6 +8,7 @@
 
 #include "lm/config_json.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,6 +37,16 @@ static long token_id(const json_t *o, const char *key)
 	return id >= 0 && id < INT32_MAX ? (long)id : -1;
 }
 
+/* Here it is a double's; GGUF has F32. */
+static enum hvqz_ret check_f32(const char *key, double v, struct hvqz_err *err)
+{
+	if (isfinite((float)v) && (float)v > 0)
+		return HVQZ_OK;
+	return hvqz_fail(err, HVQZ_UNSUPPORTED,
+			 "'%s' is %g, which is no F32 above 0 as GGUF wants it",
+			 key, v);
+}
+
 static enum hvqz_ret read_rest(const json_t *o, struct hf_config *c,
 			       struct hvqz_err *err)
 {
@@ -50,6 +61,9 @@ static enum hvqz_ret read_rest(const json_t *o, struct hf_config *c,
 				 "'model_type' has no name in GGUF");
 	TRY(conf_size(o, "max_position_embeddings", INT32_MAX, 0,
 		      &c->max_position, err));
+	TRY(check_f32("rope_theta", c->lm.rope_theta, err));
+	if (c->lm.rope == LM_ROPE_LLAMA3)
+		TRY(check_f32("factor", c->lm.llama3.factor, err));
 	c->has_head_dim = json_is_integer(json_object_get(o, "head_dim")) ||
 			  c->lm.d_head * c->lm.n_heads != c->lm.d_model;
 	c->bos = token_id(o, "bos_token_id");

@@ -232,6 +232,9 @@ static const struct hf_case {
 	NOT_OURS("quantized", 0, CONFIG, "{", "{\"quantization_config\":{},",
 		 "quantized"),
 	NOT_OURS("yarn", 2, CONFIG, "\"llama3\"", "\"yarn\"", "yarn"),
+	NOT_OURS("theta 1e300", 0, CONFIG, "10000.0", "1e300", "rope_theta"),
+	NOT_OURS("theta 1e-300", 0, CONFIG, "10000.0", "1e-300", "rope_theta"),
+	NOT_OURS("factor 1e300", 2, CONFIG, "8.0", "1e300", "factor"),
 	NO("no turn faster", 2, CONFIG, "high_freq_factor\":4.0",
 	   "high_freq_factor\":1.0", "high_freq_factor"),
 
