@@ -8,6 +8,7 @@
 #include "formats/gguf.h"
 #include "tests/corpus_gguf.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/gguf_family.h"
 
 /* All data, a few bytes at a time where they change tensors. */
 static enum hvqz_ret read_data(void *state, const struct model *m,
@@ -24,11 +25,11 @@ static enum hvqz_ret read_data(void *state, const struct model *m,
 /* Through a writer, as decoding does; a converter may refuse. */
 static enum hvqz_ret write_again(const struct writer_ops *w,
 				 const struct model *m, const uint8_t *data,
-				 struct buf *out)
+				 void *wish, struct buf *out)
 {
 	struct hvqz_err err = {0};
 	struct sink sink;
-	void *state = NULL;
+	void *state = wish;
 	size_t third = (size_t)m->data_size / 3;
 	enum hvqz_ret ret;
 
@@ -49,19 +50,65 @@ out:
 	return ret;
 }
 
-static void use(const struct model *m, const uint8_t *data,
-		const uint8_t *file, size_t len)
+/* What was made is read in full, and has so many tensors or fewer. */
+static void read_back(const struct reader_ops *r, const struct buf *file,
+		      size_t n_most)
 {
-	const struct writer_ops *c = format_converter("gguf", "safetensors", 0);
+	struct hvqz_err err = {0};
+	struct source_memory mem;
+	struct model m = {0};
+	struct source src;
+	void *state = NULL;
+	uint8_t *data;
+
+	source_init_memory(&src, &mem, file->p, file->len);
+	FUZZ_HOLDS(r->head(&src, &m, &state, &err) == HVQZ_OK);
+	FUZZ_HOLDS(m.data_size <= file->len && m.n_tensors <= n_most);
+	data = malloc((size_t)m.data_size + 1);
+	FUZZ_HOLDS(data);
+	FUZZ_HOLDS(r->next(state, data, (size_t)m.data_size, &err) == HVQZ_OK);
+	FUZZ_HOLDS(r->tail(state, &err) == HVQZ_OK);
+	r->free(state);
+	model_free(&m);
+	source_free(&src);
+	free(data);
+}
+
+/* To one format with what is wished; what comes of it is read again. */
+static void convert(const char *to, const struct reader_ops *r,
+		    enum dtype dtype, const struct model *m,
+		    const uint8_t *data)
+{
+	struct format_wish wish = {.dtype = dtype};
 	struct buf out = {0};
 	enum hvqz_ret ret;
 
-	FUZZ_HOLDS(!write_again(&gguf_writer, m, data, &out));
-	FUZZ_HOLDS(out.len == len && !memcmp(out.p, file, len));
-	buf_clear(&out);
-	ret = write_again(c, m, data, &out);
+	ret = write_again(format_converter("gguf", to, dtype), m, data,
+			  dtype ? &wish : NULL, &out);
 	FUZZ_HOLDS(ret == HVQZ_OK || ret == HVQZ_DAMAGED ||
 		   ret == HVQZ_UNSUPPORTED);
+	if (ret == HVQZ_OK && r)
+		read_back(r, &out, m->n_tensors);
+	buf_free(&out);
+}
+
+static void use(const struct model *m, const uint8_t *data,
+		const uint8_t *file, size_t len)
+{
+	static const enum dtype wishes[] = {0, DTYPE_F32, DTYPE_F16,
+					    DTYPE_BF16};
+	struct buf out = {0};
+
+	FUZZ_HOLDS(!write_again(&gguf_writer, m, data, NULL, &out));
+	FUZZ_HOLDS(out.len == len && !memcmp(out.p, file, len));
+	for (int i = 0; i < 4; i++) {
+		convert("safetensors", &safetensors_reader, wishes[i], m,
+			data);
+		/* NumPy's have tensors that we take for bytes. */
+		convert("npz", NULL, wishes[i], m, data);
+		if (wishes[i])
+			convert("gguf", &gguf_reader, wishes[i], m, data);
+	}
 	buf_free(&out);
 }
 
@@ -97,33 +144,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	return 0;
 }
 
-/* Of the Llama family, so that names and rows change on the way back. */
-static void family(struct buf *b, const char *arch, const char *vectors)
-{
-	size_t data;
-
-	buf_clear(b);
-	buf_put(b, "GGUF\3\0\0\0", 8);
-	buf_u64(b, 3);
-	buf_u64(b, 4);
-	corpus_key(b, "general.architecture", 8);
-	corpus_text(b, arch);
-	corpus_key(b, "llama.attention.head_count", 4);
-	buf_u32(b, 2);
-	corpus_key(b, "llama.attention.head_count_kv", 4);
-	buf_u32(b, 1);
-	corpus_key(b, "hvqz.vector_type", 8);
-	corpus_text(b, vectors);
-	corpus_info(b, "blk.0.attn_q.weight", 1, 0, 2, 2, 8, 1, 1);
-	corpus_info(b, "blk.0.attn_k.weight", 30, 32, 2, 2, 4, 1, 1);
-	corpus_info(b, "output_norm.weight", 0, 64, 1, 4, 1, 1, 1);
-	corpus_zeros(b, (b->len + 31) / 32 * 32);
-	data = b->len;
-	for (int i = 0; i < 48; i++)
-		buf_u8(b, (uint8_t)i);
-	corpus_zeros(b, data + 80);
-}
-
 void fuzz_seeds(void (*add)(const void *p, size_t len))
 {
 	struct buf b = {0};
@@ -132,11 +152,9 @@ void fuzz_seeds(void (*add)(const void *p, size_t len))
 		corpus_gguf_make(&corpus_gguf[i], &b);
 		add(b.p, b.len);
 	}
-	family(&b, "llama", "F16");
-	add(b.p, b.len);
-	family(&b, "llama", "BF16");
-	add(b.p, b.len);
-	family(&b, "qwen2", "F64");
-	add(b.p, b.len);
+	for (size_t i = 0; i < N_FAMILIES; i++) {
+		family(&b, &families[i]);
+		add(b.p, b.len);
+	}
 	buf_free(&b);
 }
