@@ -5,92 +5,12 @@
  * On a real vocabulary tests/bench/gguf.sh compares them with llama.cpp's.
  */
 #include "formats/gguf.h"
-#include "tests/gguf_toy.h"
+#include "tests/gguf_spm.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#define SP "\xe2\x96\x81"
-#define REPLACE "{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"}," \
-	"\"content\":\"" SP "\"}"
-#define PREPEND "{\"type\":\"Prepend\",\"prepend\":\"" SP "\"}"
-#define METASPACE(more) "\"normalizer\":null,\"pre_tokenizer\":{" \
-	"\"type\":\"Metaspace\",\"replacement\":\"" SP "\"," more \
-	"\"split\":false}"
-#define BOTH "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[" \
-	PREPEND "," REPLACE "]},\"pre_tokenizer\":null"
-
-enum { N_TOKENS = 268, FIRST = 259 };
-
-/* From FIRST on; the last id has no token. */
-static const char *const pieces[] = {
-	SP "t", "he", SP "the", SP, "t", "h", "e", "<tool>",
-};
-static const char merges[] = "[\"" SP " t\",[\"h\",\"e\"],\"" SP "t he\"]";
 static const float scores[N_TOKENS - FIRST] = {0, -1, -2, -3, -4, -5, -6};
-
-struct spm {
-	struct files files;
-	struct buf text;
-};
-
-static void put(struct buf *b, const char *s)
-{
-	buf_put(b, s, strlen(s));
-}
-
-static void make_tokenizer(struct buf *b, const char *cut, const char *list)
-{
-	char one[64];
-
-	buf_clear(b);
-	put(b, "{\"added_tokens\":[{\"id\":0,\"content\":\"<unk>\","
-	       "\"special\":true},{\"id\":1,\"content\":\"<s>\",\"special\":"
-	       "true},{\"id\":2,\"content\":\"</s>\",\"special\":true},"
-	       "{\"id\":266,\"content\":\"<tool>\"}],");
-	put(b, cut);
-	put(b, ",\"model\":{\"type\":\"BPE\",\"byte_fallback\":true,"
-	       "\"unk_token\":\"<unk>\",\"vocab\":{\"<unk>\":0,\"<s>\":1,"
-	       "\"</s>\":2");
-	for (int i = 0; i < 256; i++) {
-		snprintf(one, sizeof(one), ",\"<0x%02X>\":%d", i, 3 + i);
-		put(b, one);
-	}
-	for (int i = 0; i < (int)(sizeof(pieces) / sizeof(*pieces)); i++) {
-		snprintf(one, sizeof(one), ",\"%s\":%d", pieces[i], FIRST + i);
-		put(b, one);
-	}
-	put(b, "},\"merges\":");
-	put(b, list);
-	put(b, "}}");
-	buf_u8(b, 0);
-	ck_assert(!buf_ok(b, NULL));
-}
-
-static void make_spm(struct spm *s, const char *cut, const char *list)
-{
-	make_files(&toys[0], &s->files);
-	snprintf(s->files.text[0], sizeof(s->files.text[0]),
-		 "{\"model_type\":\"mistral\",\"hidden_size\":%d,"
-		 "\"intermediate_size\":%d,\"num_hidden_layers\":1,"
-		 "\"num_attention_heads\":%d,\"num_key_value_heads\":%d,"
-		 "\"vocab_size\":%d,\"max_position_embeddings\":128,"
-		 "\"rms_norm_eps\":1e-6,\"hidden_act\":\"silu\","
-		 "\"bos_token_id\":1,\"eos_token_id\":2}", D, FF, HEADS, KV,
-		 N_TOKENS);
-	make_tokenizer(&s->text, cut, list);
-	s->files.tokenizer = (const char *)s->text.p;
-}
-
-/* An embedding alone: the tokens are what matters. */
-static void make_embedding(struct buf *st)
-{
-	struct model m = {0};
-
-	add(&m, &toys[0], "model.embed_tokens.weight", N_TOKENS, D);
-	make_file(&m, st);
-	model_free(&m);
-}
 
 static const struct gguf_pair *find(const struct gguf *g, const char *key)
 {
@@ -155,28 +75,16 @@ static void check_file(const struct buf *gg, bool in_front)
 
 START_TEST(types_and_scores)
 {
-	static const struct {
-		const char *cut;
-		bool in_front;
-	} cuts[] = {
-		{BOTH, true},
-		{"\"normalizer\":" REPLACE, false},
-		{METASPACE("\"prepend_scheme\":\"first\","), true},
-		{METASPACE("\"prepend_scheme\":\"always\","), true},
-		{METASPACE("\"prepend_scheme\":\"never\","), false},
-		{METASPACE("\"add_prefix_space\":false,"), false},
-		{METASPACE(""), true},
-	};
 	struct spm s = {0};
 	struct buf st = {0}, gg = {0};
 	struct hvqz_err err;
 
-	make_embedding(&st);
-	for (size_t i = 0; i < sizeof(cuts) / sizeof(*cuts); i++) {
-		make_spm(&s, cuts[i].cut, merges);
+	spm_embedding(&st);
+	for (size_t i = 0; i < N_SPM_CUTS; i++) {
+		spm_make(&s, spm_cuts[i].cut, spm_merges);
 		ck_assert_msg(!convert(&st, "gguf", &s.files, &gg, &err),
 			      "%zu: %s", i, err.msg);
-		check_file(&gg, cuts[i].in_front);
+		check_file(&gg, spm_cuts[i].in_front);
 	}
 	buf_free(&s.text);
 	buf_free(&st);
@@ -199,46 +107,17 @@ static void refuse(const struct buf *st, struct spm *s, enum hvqz_ret want,
 
 START_TEST(refused)
 {
-	static const struct {
-		const char *cut, *list;
-		enum hvqz_ret ret;
-		const char *word;
-	} bad[] = {
-		{"\"normalizer\":null", merges, HVQZ_UNSUPPORTED, "U+2581"},
-		{"\"normalizer\":{\"type\":\"NFKC\"}", merges,
-		 HVQZ_UNSUPPORTED, "U+2581"},
-		{"\"normalizer\":" PREPEND, merges, HVQZ_UNSUPPORTED,
-		 "U+2581"},
-		{"\"normalizer\":" REPLACE ",\"pre_tokenizer\":{\"type\":"
-		 "\"Metaspace\",\"replacement\":\"" SP "\",\"split\":false}",
-		 merges, HVQZ_UNSUPPORTED, "U+2581"},
-		{"\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":"
-		 "\"" SP "\"}", merges, HVQZ_UNSUPPORTED, "U+2581"},
-		{"\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":"
-		 "\"_\",\"split\":false}", merges, HVQZ_UNSUPPORTED, "U+2581"},
-		{BOTH, "[\"h e\",\"" SP " t\",\"h e\"]", HVQZ_UNSUPPORTED,
-		 "merge 2 makes \"he\" again"},
-		{BOTH, "[\"e h\"]", HVQZ_DAMAGED,
-		 "merge 0 makes \"eh\", which is no token"},
-		{BOTH, "[\"he\"]", HVQZ_DAMAGED, "merge 0 is not two pieces"},
-		{BOTH, "[\"h e\",\"h e e\"]", HVQZ_DAMAGED,
-		 "merge 1 is not two pieces"},
-		{BOTH, "[[\"h\"]]", HVQZ_DAMAGED, "merge 0 is not two pieces"},
-		{BOTH, "[[\"h\",\"\"]]", HVQZ_DAMAGED, "not two pieces"},
-		{BOTH, "[7]", HVQZ_DAMAGED, "merge 0 is not two pieces"},
-		{BOTH, "{}", HVQZ_DAMAGED, "merges"},
-	};
 	struct buf st = {0};
 	struct spm s = {0};
 	char *at;
 
-	make_embedding(&st);
-	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		make_spm(&s, bad[i].cut, bad[i].list);
-		refuse(&st, &s, bad[i].ret, bad[i].word);
+	spm_embedding(&st);
+	for (size_t i = 0; i < N_SPM_BAD; i++) {
+		spm_make(&s, spm_bad[i].cut, spm_bad[i].list);
+		refuse(&st, &s, spm_bad[i].ret, spm_bad[i].word);
 	}
 	/* A byte that no token stands for. */
-	make_spm(&s, BOTH, merges);
+	spm_make(&s, BOTH, spm_merges);
 	at = strstr((char *)s.text.p, "<0xAB>");
 	ck_assert_ptr_nonnull(at);
 	memcpy(at, "<0xab>", 6);

@@ -3,14 +3,15 @@
  * is to become a GGUF: good ones of every kind, and mistakes. What a model's
  * tensors may not be is in the variants, hf_variant().
  *
- * As bytes: one for the toy (3 bits), the wished dtype (2) and the variant (3),
+ * As bytes: one for the toy (3 bits; behind the last: the embedding alone that
+ * gguf_spm.h has), the wished dtype (2) and the variant (3),
  * two for config.json's length, then both files.
  */
 #ifndef TESTS_CORPUS_HF_H
 #define TESTS_CORPUS_HF_H
 
 #include "formats/gguf.h"
-#include "tests/gguf_toy.h"
+#include "tests/gguf_spm.h"
 
 #include <stdlib.h>
 
@@ -21,7 +22,7 @@ enum hf_variant {
 };
 
 struct hf_input {
-	const struct toy *toy;
+	const struct toy *toy;	/* NULL: the embedding alone */
 	enum dtype wish;
 	enum hf_variant variant;
 	const uint8_t *file[2];
@@ -40,7 +41,7 @@ static inline bool hf_take(const uint8_t *p, size_t len, struct hf_input *in)
 	n = get_le16(p + 1);
 	n = n < len - 3 ? n : len - 3;
 	*in = (struct hf_input){
-		.toy = &toys[(p[0] & 7) % N_TOYS],
+		.toy = (p[0] & 7) < N_TOYS ? &toys[p[0] & 7] : NULL,
 		.wish = wishes[p[0] >> 3 & 3],
 		.variant = (enum hf_variant)(p[0] >> 5),
 		.file = {p + 3, p + 3 + n},
@@ -64,8 +65,13 @@ static inline enum hvqz_ret hf_get(void *ctx, const char *name, size_t max,
 static inline void hf_model(const struct hf_input *in, struct model *m)
 {
 	static const uint64_t dim[] = {4, 2, 1, 1, 1};
-	struct toy t = *in->toy;
+	struct toy t = in->toy ? *in->toy : toys[0];
 
+	if (!in->toy) {
+		add(m, &t, "model.embed_tokens.weight", N_TOKENS, D);
+		strcpy(m->format, "safetensors");
+		return;
+	}
 	if (in->variant == HF_HEADLESS) {
 		add(m, &t, "model.norm.weight", D, 0);
 		return;
@@ -144,8 +150,8 @@ static inline enum hvqz_ret hf_make(const struct hf_input *in,
 	struct format_wish wish = {.get = hf_get, .ctx = (void *)in,
 				   .name = "toy", .dtype = in->wish};
 
-	return hf_write(format_converter("safetensors", "gguf", in->wish), m, data,
-			&wish, out, err);
+	return hf_write(format_converter("safetensors", "gguf", in->wish), m,
+			data, &wish, out, err);
 }
 
 /* ---- the cases ---- */
@@ -324,6 +330,16 @@ static inline void hf_put_changed(struct buf *b, const char *text,
 		at += strlen(from);
 	}
 	buf_put(b, at, strlen(at));
+}
+
+/* The bytes of an input of two files, appended to b. */
+static inline void hf_put_files(struct buf *b, unsigned how,
+				const struct files *f)
+{
+	buf_u8(b, (uint8_t)how);
+	buf_u16(b, (uint16_t)strlen(f->config));
+	buf_put(b, f->config, strlen(f->config));
+	buf_put(b, f->tokenizer, strlen(f->tokenizer));
 }
 
 /* The bytes of case i, appended to b. */

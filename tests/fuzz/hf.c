@@ -177,6 +177,19 @@ static void add_whole(void (*give)(const void *p, size_t len),
 	buf_free(&b);
 }
 
+static void add_spm(void (*give)(const void *p, size_t len),
+		    const char *cut, const char *list)
+{
+	struct spm s = {0};
+	struct buf b = {0};
+
+	spm_make(&s, cut, list);
+	hf_put_files(&b, N_TOYS, &s.files);
+	give(b.p, b.len);
+	buf_free(&s.text);
+	buf_free(&b);
+}
+
 void fuzz_seeds(void (*give)(const void *p, size_t len))
 {
 	for (size_t i = 0; i < N_HF_CASES; i++) {
@@ -188,4 +201,8 @@ void fuzz_seeds(void (*give)(const void *p, size_t len))
 	}
 	for (size_t i = 0; i < N_TOYS; i++)
 		add_whole(give, toys[i].pre);
+	for (size_t i = 0; i < N_SPM_CUTS; i++)
+		add_spm(give, spm_cuts[i].cut, spm_merges);
+	for (size_t i = 0; i < N_SPM_BAD; i++)
+		add_spm(give, spm_bad[i].cut, spm_bad[i].list);
 }

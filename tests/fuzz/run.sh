@@ -32,6 +32,7 @@ for name; do
 	case $name in
 	args) most=512 ;;
 	container | main | planes) most=16384 ;;
+	hf) most=8192 ;;	# one token for each byte
 	*) most=4096 ;;
 	esac
 	dict=$src/tests/fuzz/$name.dict
