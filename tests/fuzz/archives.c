@@ -5,7 +5,9 @@
  * of pieces that was kept must be believed again.
  */
 #include "tests/corpus_archives.h"
+#include "tests/fuzz/convert_all.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/gguf_toy.h"
 
 /* Headers of a tar keep a right sum, or nothing behind it would be reached. */
 size_t LLVMFuzzerCustomMutator(uint8_t *p, size_t len, size_t max,
@@ -83,6 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 			   format_source_size(&m) == len);
 		write_again(&m, &data, p, len);
 		write_otherwise(&m, &data);
+		convert_all(&m, &data);
 	}
 	model_free(&m);
 	buf_free(&data);
@@ -90,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	return 0;
 }
 
-static void add_folder(void (*add)(const void *p, size_t len))
+static void give_folder(void (*give)(const void *p, size_t len))
 {
 	struct members files = {0};
 	struct hvqz_err err = {0};
@@ -102,24 +105,57 @@ static void add_folder(void (*add)(const void *p, size_t len))
 	folder_put_table(&b, &files, &err);
 	buf_put(&b, "{}", 2);
 	buf_put(&b, model.p, model.len);
-	add(b.p, b.len);
-	add(b.p, b.len - 1);
-	add(b.p, 40);
+	give(b.p, b.len);
+	give(b.p, b.len - 1);
+	give(b.p, 40);
 	buf_u8(&b, 0);
-	add(b.p, b.len);
+	give(b.p, b.len);
 	buf_free(&b);
 	buf_free(&model);
 	members_free(&files);
 }
 
-void fuzz_seeds(void (*add)(const void *p, size_t len))
+/* All a GGUF is made of, in one file; the config twice, or compressed. */
+static void give_toy(void (*give)(const void *p, size_t len), bool zip)
+{
+	struct buf b = {0}, model = {0};
+	struct zip_case z = {.b = &b};
+	struct model m = {0};
+	struct files f = {0};
+
+	make_files(&toys[0], &f);
+	make_model(&toys[0], &m);
+	make_file(&m, &model);
+	if (zip) {
+		z.method = 8;
+		put_zip(&z, "config.json", f.config, strlen(f.config));
+		put_zip(&z, "tokenizer.json", f.tokenizer,
+			strlen(f.tokenizer));
+		put_zip(&z, "model.safetensors", model.p, model.len);
+		end_zip(&z);
+	} else {
+		tar_text(&b, "m/old/config.json", "{}");
+		tar_text(&b, "m/config.json", f.config);
+		tar_text(&b, "m/tokenizer.json", f.tokenizer);
+		put_tar(&b, "m/model.safetensors", '0', model.p, model.len);
+		end_tar(&b);
+	}
+	give(b.p, b.len);
+	model_free(&m);
+	buf_free(&b);
+	buf_free(&model);
+}
+
+void fuzz_seeds(void (*give)(const void *p, size_t len))
 {
 	for (size_t i = 0; i < N_ARCHIVES; i++) {
 		struct buf b = {0};
 
 		corpus_archives[i].build(&b);
-		add(b.p, b.len);
+		give(b.p, b.len);
 		buf_free(&b);
 	}
-	add_folder(add);
+	give_folder(give);
+	give_toy(give, false);
+	give_toy(give, true);
 }

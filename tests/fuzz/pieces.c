@@ -6,6 +6,7 @@
  */
 #include "tests/corpus_archives.h"
 #include "tests/corpus_pieces.h"
+#include "tests/fuzz/convert_all.h"
 #include "tests/fuzz/fuzz.h"
 
 static const char *const names[] = {"folder", "tar", "zip", "npz", "npy",
@@ -49,6 +50,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 		FUZZ_HOLDS(give_all(names[i], &m, &data, &out, &err) ==
 			   err.ret);
 	}
+	if (ret == HVQZ_OK)
+		convert_all(&m, &data);
 	pieces_free(&list);
 	model_free(&m);
 	buf_free(&data);
