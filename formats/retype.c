@@ -105,6 +105,23 @@ static enum hvqz_ret plan_gguf(const struct model *m, void **state,
 	return plan(&gguf_writer, m, state, err);
 }
 
+/* What is behind a GGUF's last tensor, known only now, stays. */
+static enum hvqz_ret tail_gguf(void *state, struct sink *out,
+			       struct hvqz_err *err)
+{
+	struct remap *r = state;
+	const struct model *m = r->from;
+
+	if (m->rest_len && !r->to.rest) {
+		r->to.rest = malloc(m->rest_len);
+		if (!r->to.rest)
+			return hvqz_nomem(err, m->rest_len, "the last padding");
+		memcpy(r->to.rest, m->rest, m->rest_len);
+		r->to.rest_len = m->rest_len;
+	}
+	return remap_tail(state, out, err);
+}
+
 const struct writer_ops retyped_npz = {
 	.name = "npz", .suffix = ".npz", .plan = plan_npz,
 	.head = remap_head, .put = remap_put, .tail = remap_tail,
@@ -125,6 +142,6 @@ const struct writer_ops retyped_safetensors = {
 
 const struct writer_ops retyped_gguf = {
 	.name = "gguf", .suffix = ".gguf", .plan = plan_gguf,
-	.head = remap_head, .put = remap_put, .tail = remap_tail,
+	.head = remap_head, .put = remap_put, .tail = tail_gguf,
 	.free = remap_free,
 };
