@@ -11,7 +11,7 @@ mkdir bad
 # judge KIND LEAST: every row of that kind against err, which has the program's
 # messages, all with the file's name. Some bad models do not look like one at
 # all, and are told so in other words; a restored container is first held
-# against the header it keeps.
+# against the header it keeps, an archive that is compressed is first unpacked.
 judge() {
 	awk -F'\t' -v kind="$1" -v least="$2" '
 		NR == FNR {
@@ -29,7 +29,7 @@ judge() {
 		END {
 			other = "not a model file|the input is empty|" \
 				"too short for a model|not a \\.hvqz file|" \
-				"kept header"
+				"kept header|cannot be unpacked"
 			for (f in ret) {
 				n++
 				if (ret[f] == 0)
