@@ -45,11 +45,12 @@ enum hvqz_ret pieces_file(const struct pieces *p, const char *name, size_t max,
 			  struct buf *b, struct hvqz_err *err)
 {
 	size_t i = find(p, name);
-	const struct piece *x = &p->v[i], *bytes;
+	const struct piece *x, *bytes;
 
 	if (i == p->n)
 		return hvqz_fail(err, HVQZ_USAGE, "there is no %s in it",
 				 name);
+	x = &p->v[i];
 	if (x->kind == PIECE_PACKED)
 		return hvqz_fail(err, HVQZ_UNSUPPORTED,
 				 "%.200s is compressed in it, and not looked "
