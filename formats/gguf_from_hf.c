@@ -73,6 +73,10 @@ static enum hvqz_ret keep_tensor(struct remap *r, size_t i,
 
 	if (is_buffer(t->name))
 		return HVQZ_OK;
+	/* Before a vocabulary is made of rows that have nothing in them. */
+	if (!t->n_elems)
+		return hvqz_fail_tensor(err, HVQZ_UNSUPPORTED, t->name,
+					"GGUF has no dimensions of 0");
 	if (!name_to_gguf(t->name, name, sizeof(name)))
 		return hvqz_fail_tensor(err, HVQZ_UNSUPPORTED, t->name,
 					"no tensor of that name is known in "

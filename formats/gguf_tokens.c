@@ -13,9 +13,10 @@
 /* ---- tokens ---- */
 
 static enum hvqz_ret put_word(struct gguf_words *w, const json_t *id,
-			      const char *text, enum gguf_word type, struct hvqz_err *err)
+			      const char *text, enum gguf_word type,
+			      struct hvqz_err *err)
 {
-	char q[QUOTE_LEN];
+	char q[QUOTE_LEN], q2[QUOTE_LEN];
 	json_int_t i = json_integer_value(id);
 
 	if (!json_is_integer(id) || i < 0)
@@ -27,6 +28,11 @@ static enum hvqz_ret put_word(struct gguf_words *w, const json_t *id,
 				 "the token \"%s\" has the id %lld, and "
 				 "'vocab_size' is %zu", quote(text, q),
 				 (long long)i, w->n);
+	if (w->v[i].text && strcmp(w->v[i].text, text))
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "the tokens \"%s\" and \"%s\" both have "
+				 "the id %lld", quote(w->v[i].text, q),
+				 quote(text, q2), (long long)i);
 	w->v[i] = (struct gguf_text){text, type};
 	return HVQZ_OK;
 }

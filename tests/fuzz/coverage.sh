@@ -5,8 +5,9 @@
 #
 # BUILDDIR gets a build of its own with --coverage. CORPORA is a folder with one
 # for each TARGET, as make fuzz leaves it, replayed too where there is one.
-# Prints a table; fails below 90 % of the lines. Encoders in the same files
-# count as well: what cannot be reached by reading is listed here, not hidden.
+# Prints a table; fails where a room but the kernels has below 90 % of its
+# lines. Encoders in the same files count as well: what cannot be reached by
+# reading is listed here, not hidden.
 set -eu
 
 src=$1
@@ -71,7 +72,8 @@ awk -F'[:,]' -v src="$src/" '
 		for (room in n) {
 			printf "%6.1f %% %5d of %5d  all of %s\n",
 				100 * h[room] / n[room], h[room], n[room], room
-			if (h[room] < 0.9 * n[room])
+			# Kernels of long rows: check_decode holds them.
+			if (room !~ /kernels/ && h[room] < 0.9 * n[room])
 				bad = 1
 		}
 		exit bad
