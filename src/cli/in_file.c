@@ -12,6 +12,7 @@
 #include "cli/suffix.h"
 #include "formats/format.h"
 #include "formats/shards.h"
+#include "formats/zip_unpack.h"
 #include "stream/unpack.h"
 
 #include <errno.h>
@@ -122,21 +123,39 @@ static bool complain(const struct in_file *in, const struct hvqz_err *err)
 	return false;
 }
 
-static bool begin_unpacking(struct in_file *in)
+static enum hvqz_ret open_packed(struct in_file *in, bool zip,
+				 struct hvqz_err *err)
+{
+	if (zip) {
+		TRY(zip_unpack_open(&in->unzip, &in->packed, err));
+		zip_unpack_source(in->unzip, &in->src);
+	} else {
+		TRY(unpack_open(&in->unpack, &in->packed, err));
+		unpack_source(in->unpack, &in->src);
+	}
+	return HVQZ_OK;
+}
+
+static void close_packed(struct in_file *in)
+{
+	unpack_close(in->unpack);
+	zip_unpack_close(in->unzip);
+	source_free(&in->packed);
+	in->unpack = NULL;
+	in->unzip = NULL;
+}
+
+static bool begin_unpacking(struct in_file *in, bool zip)
 {
 	struct hvqz_err err = {0};
 
 	/* What libarchive is shown belongs to this source now. */
 	in->packed = in->src;
 	in->src = (struct source){0};
-	if (unpack_open(&in->unpack, &in->packed, &err) != HVQZ_OK) {
-		source_free(&in->packed);
-		unpack_close(in->unpack);
-		in->unpack = NULL;
-		return complain(in, &err);
-	}
-	unpack_source(in->unpack, &in->src);
-	return true;
+	if (open_packed(in, zip, &err) == HVQZ_OK)
+		return true;
+	close_packed(in);
+	return complain(in, &err);
 }
 
 static bool write_all(int fd, const uint8_t *p, size_t n)
@@ -188,24 +207,33 @@ static bool copy_to_spool(struct in_file *in)
 	return true;
 }
 
-bool in_prepare(struct in_file *in)
+/* What format it has, compressed or not; *r is NULL if that is not known. */
+static bool look_inside(struct in_file *in, const struct reader_ops **r)
 {
-	const struct reader_ops *r = NULL;
-	struct scratch_file spool;
 	struct hvqz_err err = {0};
+	bool known, zip;
 	const uint8_t *p;
 	size_t n;
 
-	/* A zip of deflated arrays is a format and compressed as well. */
-	if ((format_detect(&in->src, &r, &err) != HVQZ_OK ||
-	     r == &zip_reader) &&
-	    source_ahead(&in->src, 4096, &p, &n, &err) == HVQZ_OK &&
-	    unpack_bid(p, n)) {
-		if (!begin_unpacking(in))
-			return false;
-		if (format_detect(&in->src, &r, &err) != HVQZ_OK)
-			return complain(in, &err);
-	}
+	*r = NULL;
+	known = format_detect(&in->src, r, &err) == HVQZ_OK;
+	if (source_ahead(&in->src, ZIP_UNPACK_PEEK, &p, &n, &err) != HVQZ_OK)
+		return true;
+	zip = zip_unpack_bid(p, n);
+	if (!zip && (known || !unpack_bid(p, n)))
+		return true;
+	return begin_unpacking(in, zip) &&
+	       (format_detect(&in->src, r, &err) == HVQZ_OK ||
+		complain(in, &err));
+}
+
+bool in_prepare(struct in_file *in)
+{
+	const struct reader_ops *r;
+	struct scratch_file spool;
+
+	if (!look_inside(in, &r))
+		return false;
 	/* Whatever else is wrong with it, the job will say. */
 	if (!r || !r->needs_seek || source_can_seek(&in->src))
 		return true;
@@ -299,9 +327,7 @@ void in_close(struct in_file *in)
 	source_free(&in->src);
 	if (in->spool >= 0)
 		close(in->spool);
-	unpack_close(in->unpack);
-	if (in->unpack)
-		source_free(&in->packed);
+	close_packed(in);
 	in_folder_close(in->folder);
 	free(in->folder_path);
 	free(in->inside);

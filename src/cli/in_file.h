@@ -24,7 +24,8 @@ struct in_file {
 	char *folder_path;		/* of an index that was named; owned */
 	char *inside;			/* the folder with a slash; owned */
 	/* Between what is read and src, where in_prepare() has put them: */
-	struct unpack *unpack;		/* or NULL */
+	struct unpack *unpack;		/* or NULL, */
+	struct zip_unpack *unzip;	/* as this */
 	struct source packed;
 	int spool;			/* descriptor of a copy, or -1 */
 };

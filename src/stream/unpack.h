@@ -1,7 +1,6 @@
 /*
  * unpack.h - a compressed input as the bytes that are in it, through
- * libarchive: gzip, xz, zstd, bzip2 and lz4 files, and of NPZ files whose arrays
- * are deflated (numpy.savez_compressed) the same with arrays that are not.
+ * libarchive: gzip, xz, zstd, bzip2 and lz4 files, and the members of a zip.
  */
 #ifndef STREAM_UNPACK_H
 #define STREAM_UNPACK_H
@@ -21,6 +20,22 @@ const char *unpack_bid(const uint8_t *p, size_t len);
 enum hvqz_ret unpack_open(struct unpack **u, struct source *src,
 			  struct hvqz_err *err);
 void unpack_source(struct unpack *u, struct source *out);
+
+/*
+ * The same with a zip in sequence, whose members are taken one by one. *name
+ * is valid until the next call, and NULL behind the last one; folders are
+ * passed over, what is no file either is HVQZ_UNSUPPORTED. *size is
+ * SOURCE_SIZE_UNKNOWN where the zip says it only later.
+ */
+enum hvqz_ret unpack_open_zip(struct unpack **u, struct source *src,
+			      struct hvqz_err *err);
+enum hvqz_ret unpack_next(struct unpack *u, const char **name, uint64_t *size,
+			  struct hvqz_err *err);
+
+/* The next bytes, of the member; *got < n only at their end. */
+enum hvqz_ret unpack_read(struct unpack *u, void *to, size_t n, size_t *got,
+			  struct hvqz_err *err);
+
 void unpack_close(struct unpack *u);
 
 #endif
