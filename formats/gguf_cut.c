@@ -34,13 +34,6 @@ static const struct {
 
 /* ---- byte-level BPE ---- */
 
-static bool has_type(const json_t *j, const char *type)
-{
-	const char *s = json_string_value(json_object_get(j, "type"));
-
-	return s && !strcmp(s, type);
-}
-
 static bool flag(const json_t *j, const char *key, bool otherwise)
 {
 	const json_t *v = json_object_get(j, key);
@@ -50,7 +43,7 @@ static bool flag(const json_t *j, const char *key, bool otherwise)
 
 static bool is_byte_level(const json_t *j, bool regex)
 {
-	return has_type(j, "ByteLevel") &&
+	return hf_has_type(j, "ByteLevel") &&
 	       flag(j, "use_regex", true) == regex &&
 	       !flag(j, "add_prefix_space", true);
 }
@@ -61,7 +54,7 @@ static const char *split_name(const json_t *j)
 		json_object_get(j, "pattern"), "Regex"));
 	const char *how = json_string_value(json_object_get(j, "behavior"));
 
-	if (!has_type(j, "Split") || !p || !how || strcmp(how, "Isolated") ||
+	if (!hf_has_type(j, "Split") || !p || !how || strcmp(how, "Isolated") ||
 	    flag(j, "invert", false))
 		return NULL;
 	for (size_t i = 0; i < sizeof(splits) / sizeof(splits[0]); i++)
@@ -79,9 +72,9 @@ static const char *pre_name(const json_t *pre)
 
 	if (is_byte_level(pre, true))
 		return "gpt-2";
-	if (!has_type(pre, "Sequence") || json_array_size(list) != 2)
+	if (!hf_has_type(pre, "Sequence") || json_array_size(list) != 2)
 		return NULL;
-	if (has_type(one, "Digits") && flag(one, "individual_digits", false) &&
+	if (hf_has_type(one, "Digits") && flag(one, "individual_digits", false) &&
 	    is_byte_level(two, true))
 		return "smollm";
 	return is_byte_level(two, false) ? split_name(one) : NULL;
@@ -99,7 +92,7 @@ static bool is_text(const json_t *j, const char *want)
 /* Every space becomes its sign. */
 static bool is_replace(const json_t *j)
 {
-	return has_type(j, "Replace") &&
+	return hf_has_type(j, "Replace") &&
 	       is_text(json_object_get(json_object_get(j, "pattern"),
 				       "String"), " ") &&
 	       is_text(json_object_get(j, "content"), SPACE);
@@ -107,7 +100,7 @@ static bool is_replace(const json_t *j)
 
 static bool is_prepend(const json_t *j)
 {
-	return has_type(j, "Prepend") &&
+	return hf_has_type(j, "Prepend") &&
 	       is_text(json_object_get(j, "prepend"), SPACE);
 }
 
@@ -120,7 +113,7 @@ static bool is_spm_normal(const json_t *j, bool *in_front)
 	if (is_replace(j))
 		return true;
 	*in_front = true;
-	return has_type(j, "Sequence") && json_array_size(list) == 2 &&
+	return hf_has_type(j, "Sequence") && json_array_size(list) == 2 &&
 	       is_prepend(json_array_get(list, 0)) &&
 	       is_replace(json_array_get(list, 1));
 }
@@ -132,7 +125,7 @@ static bool is_spm_pre(const json_t *j, bool *in_front)
 
 	*in_front = scheme ? !is_text(scheme, "never")
 			   : flag(j, "add_prefix_space", true);
-	return has_type(j, "Metaspace") && !flag(j, "split", true) &&
+	return hf_has_type(j, "Metaspace") && !flag(j, "split", true) &&
 	       is_text(json_object_get(j, "replacement"), SPACE);
 }
 
@@ -168,7 +161,7 @@ static enum hvqz_ret find_byte_level(const json_t *root, struct gguf_cut *c,
 				 "tokenizer.json: its \"pre_tokenizer\" is "
 				 "none that we know llama.cpp's name of");
 	/* llama.cpp takes text as it is; in NFC nearly all is anyway. */
-	if (normal && !has_type(normal, "NFC"))
+	if (normal && !hf_has_type(normal, "NFC"))
 		return hvqz_fail(err, HVQZ_UNSUPPORTED,
 				 "tokenizer.json: it has a \"normalizer\" "
 				 "that llama.cpp has not");

@@ -144,23 +144,16 @@ static void put_id(struct gguf_keys *k, const char *key, long id, size_t n)
 		gguf_put_u32(k, key, (uint32_t)id);
 }
 
-static bool has_type(const json_t *j, const char *type)
-{
-	const char *s = json_string_value(json_object_get(j, "type"));
-
-	return s && !strcmp(s, type);
-}
-
 /* The template that a text alone is put into, or NULL. */
 static const json_t *find_template(const json_t *post)
 {
 	const json_t *list = json_object_get(post, "processors"), *one;
 	size_t i;
 
-	if (has_type(post, "TemplateProcessing"))
+	if (hf_has_type(post, "TemplateProcessing"))
 		return json_object_get(post, "single");
 	json_array_foreach((json_t *)list, i, one)
-		if (has_type(one, "TemplateProcessing"))
+		if (hf_has_type(one, "TemplateProcessing"))
 			return json_object_get(one, "single");
 	return NULL;
 }

@@ -7,6 +7,8 @@
 
 #include "formats/gguf_tokens.h"
 
+#include <string.h>
+
 /* tokenizer.ggml.token_type */
 enum gguf_word {
 	WORD_NORMAL = 1,
@@ -36,6 +38,14 @@ struct gguf_cut {
 	bool is_spm;
 	bool space_in_front;	/* of a text, is_spm only */
 };
+
+/* Every part of tokenizer.json has a "type". */
+static inline bool hf_has_type(const json_t *part, const char *type)
+{
+	const char *s = json_string_value(json_object_get(part, "type"));
+
+	return s && !strcmp(s, type);
+}
 
 /* From the whole tokenizer.json. HVQZ_UNSUPPORTED: llama.cpp lacks it. */
 enum hvqz_ret gguf_find_cut(const json_t *root, struct gguf_cut *c,
