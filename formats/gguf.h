@@ -13,6 +13,8 @@
 #include "base/dtype.h"
 #include "stream/source.h"
 
+struct model;
+
 enum {
 	GGUF_MAX_DIMS = 4,
 	GGUF_ALIGNMENT = 32,		/* unless general.alignment says */
@@ -93,6 +95,13 @@ enum hvqz_ret gguf_read_head(struct source *src, struct gguf *g,
 enum hvqz_ret gguf_parse_head(const uint8_t *p, size_t len, struct gguf *g,
 			      struct hvqz_err *err);
 void gguf_free(struct gguf *g);
+
+/*
+ * Its tensors, appended to those of m (to none), with their skew: what the
+ * head says of padding between them.
+ */
+enum hvqz_ret gguf_table(const struct gguf *g, struct model *m,
+			 struct hvqz_err *err);
 
 /* The pair of that key, or NULL. */
 const struct gguf_pair *gguf_find(const struct gguf *g, const char *key);

@@ -2,14 +2,12 @@
  * gguf_read.c - the reader of GGUF: the head, then the tensors' data in order,
  * from a pipe if need be.
  *
- * What a head may say is gguf_head.c's affair; here is what becomes of it (our
- * table, whose shapes run the other way), the padding between tensors, and
- * whether the data is as long as the head says. The law is formats/gguf.md.
+ * What a head may say is gguf_head.c's affair, and what becomes of it that of
+ * gguf_table.c; here is the padding between tensors, and whether the data is as
+ * long as the head says. The law is formats/gguf.md.
  */
 #include "formats/format.h"
-#include "formats/gguf.h"
-
-#include "base/bytes.h"
+#include "formats/gguf_split.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -31,77 +29,20 @@ static unsigned bid(const uint8_t *peek, size_t len)
 
 /* ---- the head ---- */
 
-/* GGUF's first dimension is the fastest, ours the last. */
-static enum hvqz_ret add_tensor(struct model *m, const struct gguf *g,
-				const struct gguf_info *t,
-				struct hvqz_err *err)
+/* A part alone is no model. */
+static enum hvqz_ret refuse_part(const struct gguf *g, struct hvqz_err *err)
 {
-	const struct gguf_type *type = gguf_type(t->type);
-	struct span name = gguf_name(g, t);
-	uint64_t dim[GGUF_MAX_DIMS];
-	char *text = strndup((const char *)name.p, name.len);
-	enum hvqz_ret ret;
+	struct gguf_split s;
 
-	if (!text)
-		return hvqz_nomem(err, name.len, "a tensor's name");
-	for (uint32_t i = 0; i < t->rank; i++)
-		dim[i] = t->ne[t->rank - 1 - i];
-	/* Blocks are so many bytes, and a row is whole blocks. */
-	if (!type->dtype)
-		dim[t->rank - 1] = t->ne[0] / type->block * type->bytes;
-	ret = model_add(m, text, type->dtype ? type->dtype : DTYPE_U8,
-			t->rank, dim, err);
-	free(text);
-	if (ret == HVQZ_OK)
-		m->tensors[m->n_tensors - 1].skew =
-			t->off - m->tensors[m->n_tensors - 1].off;
-	return ret;
-}
-
-/* A number of the split.* keys; *v stays where there is none. */
-static enum hvqz_ret split_number(const struct gguf *g, const char *key,
-				  enum gguf_value type, uint64_t *v,
-				  struct hvqz_err *err)
-{
-	const struct gguf_pair *p;
-
-	TRY(gguf_want(g, key, type, &p, err));
-	if (p)
-		*v = type == GGUF_U16 ? get_le16(g->head.p + p->at)
-				      : get_le32(g->head.p + p->at);
-	return HVQZ_OK;
-}
-
-/* Q16. */
-static enum hvqz_ret check_split(const struct gguf *g, struct hvqz_err *err)
-{
-	uint64_t no = 0, count = 1, n_tensors = g->n_infos;
-
-	TRY(split_number(g, "split.no", GGUF_U16, &no, err));
-	TRY(split_number(g, "split.count", GGUF_U16, &count, err));
-	TRY(split_number(g, "split.tensors.count", GGUF_I32, &n_tensors,
-			 err));
-	if (gguf_find(g, "split.no") && !gguf_find(g, "split.count"))
-		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "split.no without split.count");
-	/* A count of 0 is what a file never split may say. */
-	if (!count)
-		count = 1;
-	if (no >= count)
-		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "split.no is %" PRIu64 " of a split.count of "
-				 "%" PRIu64, no, count);
-	if (n_tensors > INT32_MAX ||
-	    (count > 1 ? n_tensors < g->n_infos : n_tensors != g->n_infos))
-		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "split.tensors.count is %" PRIu64 ", and this "
-				 "file alone has %zu", n_tensors, g->n_infos);
-	if (count == 1)
+	TRY(gguf_split_of(g, &s, err));
+	if (!gguf_is_part(&s))
 		return HVQZ_OK;
 	return hvqz_fail(err, HVQZ_UNSUPPORTED,
-			 "this is file %" PRIu64 " of %" PRIu64 " of a split "
-			 "GGUF model, and only whole ones are read: join them "
-			 "with \"llama-gguf-split --merge\"", no + 1, count);
+			 "this is part %" PRIu32 " of %" PRIu32 " of a split "
+			 "GGUF model: name one of its files, PREFIX-%05" PRIu32
+			 "-of-%05" PRIu32 ".gguf, with the others beside it, "
+			 "or give all of them as a tar archive", s.no + 1,
+			 s.count, s.no + 1, s.count);
 }
 
 /* Q15: the data ends after `has` bytes; name the first tensor it cuts. */
@@ -162,10 +103,9 @@ static enum hvqz_ret load_head(struct source *src, struct model *m,
 	enum hvqz_ret ret;
 
 	TRY_OUT(gguf_read_head(src, &g, err));
-	TRY_OUT(check_split(&g, err));
+	TRY_OUT(refuse_part(&g, err));
 	memcpy(m->format, "gguf", sizeof("gguf"));
-	for (size_t i = 0; i < g.n_infos; i++)
-		TRY_OUT(add_tensor(m, &g, &g.infos[i], err));
+	TRY_OUT(gguf_table(&g, m, err));
 	*pad = g.pad;
 	m->head = g.head.p;
 	m->head_len = g.head.len;

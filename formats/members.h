@@ -3,18 +3,23 @@
  * that follow from it.
  *
  * A reader of folders or archives finds the members and where they lie; what
- * is in them is found out here. A member is understood as safetensors or as a
- * NumPy array by its content. What is not understood is kept as it is: in the
- * head while it is small, as a U8 tensor of the member's name otherwise.
+ * is in them is found out here. A member is understood as safetensors by its
+ * name, as GGUF or as a NumPy array by its content. What is not understood is
+ * kept as it is: in the head while it is small, as a U8 tensor of the member's
+ * name otherwise.
  *
  * Whose tensors have their plain names: those of the model's own files. These
  * are the ones in the outermost folder that model.safetensors.index.json
- * lists, or model.safetensors, or, without either, all there are. A tensor of
- * any other file is called PATH/NAME. Two tensors of one name are refused.
+ * lists, or model.safetensors, or, without either, all safetensors files there
+ * are; where there are none, the parts of the split GGUF model that is the only
+ * one there, or, without any parts, the GGUF file that is the only one. A
+ * tensor of any other file is called PATH/NAME. Two tensors of one name are
+ * refused.
  */
 #ifndef FORMATS_MEMBERS_H
 #define FORMATS_MEMBERS_H
 
+#include "formats/gguf_split.h"
 #include "formats/pieces.h"
 
 enum { MEMBERS_MAX = 1 << 20 };
@@ -28,13 +33,15 @@ struct member {
 	uint32_t crc;
 	uint64_t unpacked;	/* packed: bytes */
 	/*
-	 * The tensors behind the first content_at bytes, which they fill to
-	 * the member's end; names final. May be filled by the reader before
-	 * members_read(); owned.
+	 * The tensors behind the first content_at bytes; names final. What
+	 * lies between (their skew) and behind the last is padding. May be
+	 * filled by the reader before members_read(); owned.
 	 */
 	struct model content;
 	uint64_t content_at;
 	bool is_understood;
+	bool is_gguf;
+	struct gguf_split split;	/* of a GGUF */
 };
 
 struct members {

@@ -40,7 +40,8 @@ static bool is_beside(const struct model *file, const struct tensor *t)
 {
 	return format_has_files(file->format) &&
 	       ((t->dtype == DTYPE_U8 && t->rank == 1) ||
-		strstr(t->name, ".safetensors/"));
+		strstr(t->name, ".safetensors/") ||
+		strstr(t->name, ".gguf/"));
 }
 
 static enum hvqz_ret load_plan(struct load *l, const struct model *file,
