@@ -108,8 +108,9 @@ struct format_wish {
 	void *writer_state;	/* what its plan() finds in *state */
 };
 
-extern const struct writer_ops gguf_from_hf, hf_from_gguf, retyped_npz,
-	retyped_npy, retyped_safetensors, retyped_gguf;
+extern const struct writer_ops gguf_from_hf, hf_from_gguf, gguf_merge,
+	hf_from_gguf_files, retyped_npz, retyped_npy, retyped_safetensors,
+	retyped_gguf;
 
 extern const struct reader_ops safetensors_reader, gguf_reader, folder_reader,
 	tar_reader, npy_reader, zip_reader;
@@ -142,6 +143,10 @@ const struct writer_ops *format_writer_at(unsigned n);
  */
 const struct writer_ops *format_converter(const char *from, const char *to,
 					  enum dtype dtype);
+/* The same for a model that was read: what files it has matters too. */
+const struct writer_ops *format_converter_of(const struct model *m,
+					     const char *to,
+					     enum dtype dtype);
 
 /*
  * The converter's plan() for m, with what is wished (NULL: nothing) and the

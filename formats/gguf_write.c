@@ -78,8 +78,8 @@ void gguf_put_array(struct gguf_keys *k, const char *key, enum gguf_value of,
 
 /* ---- heads ---- */
 
-static void put_counts(struct buf *b, uint32_t version, uint64_t n_tensors,
-		       uint64_t n_pairs)
+void gguf_put_counts(struct buf *b, uint32_t version, uint64_t n_tensors,
+		     uint64_t n_pairs)
 {
 	buf_put(b, "GGUF", 4);
 	buf_u32(b, version);
@@ -87,10 +87,8 @@ static void put_counts(struct buf *b, uint32_t version, uint64_t n_tensors,
 	buf_u64(b, n_pairs);
 }
 
-/* t: name_len, rank, ne, type. *end is where the data so far ends. */
-static void put_info(struct buf *b, const void *name,
-		     const struct gguf_info *t, uint64_t alignment,
-		     uint64_t *end)
+void gguf_put_info(struct buf *b, const void *name, const struct gguf_info *t,
+		   uint64_t alignment, uint64_t *end)
 {
 	const struct gguf_type *type = gguf_type(t->type);
 	uint64_t size = t->ne[0] / type->block * type->bytes;
@@ -107,7 +105,7 @@ static void put_info(struct buf *b, const void *name,
 	*end += size;
 }
 
-static void put_padding(struct buf *b, uint64_t alignment)
+void gguf_put_padding(struct buf *b, uint64_t alignment)
 {
 	while (b->len & (alignment - 1) && !b->failed)
 		buf_u8(b, 0);
@@ -145,15 +143,15 @@ enum hvqz_ret gguf_make_head(const struct gguf_keys *keys, struct model *m,
 	enum hvqz_ret ret;
 
 	TRY_OUT(buf_ok(&keys->b, err));
-	put_counts(&b, VERSION, m->n_tensors, keys->n);
+	gguf_put_counts(&b, VERSION, m->n_tensors, keys->n);
 	buf_put(&b, keys->b.p, keys->b.len);
 	for (size_t i = 0; i < m->n_tensors; i++) {
 		struct gguf_info t;
 
 		TRY_OUT(info_of(&m->tensors[i], &t, err));
-		put_info(&b, m->tensors[i].name, &t, ALIGN, &end);
+		gguf_put_info(&b, m->tensors[i].name, &t, ALIGN, &end);
 	}
-	put_padding(&b, ALIGN);
+	gguf_put_padding(&b, ALIGN);
 	TRY_OUT(buf_ok(&b, err));
 	m->rest_len = (size_t)(-end & (ALIGN - 1));
 	m->rest = calloc(ALIGN, 1);
@@ -212,7 +210,7 @@ static enum hvqz_ret remake(struct writer *w, struct hvqz_err *err)
 	enum hvqz_ret ret;
 
 	w->g = (struct gguf){0};
-	put_counts(&b, old.version, old.n_infos, old.n_pairs);
+	gguf_put_counts(&b, old.version, old.n_infos, old.n_pairs);
 	buf_put(&b, old.head.p + b.len, old.table - b.len);
 	fix_file_type(&b, &old, w->m);
 	for (size_t i = 0; i < old.n_infos; i++) {
@@ -220,9 +218,9 @@ static enum hvqz_ret remake(struct writer *w, struct hvqz_err *err)
 
 		if (gguf_type(t.type)->dtype)
 			gguf_type_of(w->m->tensors[i].dtype, &t.type);
-		put_info(&b, old.head.p + t.name, &t, old.alignment, &end);
+		gguf_put_info(&b, old.head.p + t.name, &t, old.alignment, &end);
 	}
-	put_padding(&b, old.alignment);
+	gguf_put_padding(&b, old.alignment);
 	TRY_OUT(buf_ok(&b, err));
 	ret = gguf_parse_head(b.p, b.len, &w->g, err);
 	w->made = true;

@@ -27,6 +27,17 @@ void gguf_put_text(struct buf *b, const void *p, size_t len);
 uint32_t gguf_file_type(const struct model *m);
 
 /*
+ * The parts of a head, appended: what it begins with; a tensor, of which t
+ * gives name_len, rank, ne and type, and *end where the data so far ends; the
+ * padding before the data.
+ */
+void gguf_put_counts(struct buf *b, uint32_t version, uint64_t n_tensors,
+		     uint64_t n_pairs);
+void gguf_put_info(struct buf *b, const void *name, const struct gguf_info *t,
+		   uint64_t alignment, uint64_t *end);
+void gguf_put_padding(struct buf *b, uint64_t alignment);
+
+/*
  * A head of version 3 for the tensors of m, which has names and shapes as they
  * shall stand there, with default alignment, to m->head; m->format and m->rest,
  * the last padding, are set too. A dtype that GGUF lacks, a name of more than

@@ -11,6 +11,7 @@
  */
 #include "formats/container.h"
 #include "formats/format.h"
+#include "formats/gguf_files.h"
 #include "formats/pieces.h"
 
 #include <string.h>
@@ -229,6 +230,17 @@ const struct writer_ops *format_converter(const char *from, const char *to,
 	if (!strcmp(to, "safetensors") && dtype)
 		return &retyped_safetensors;
 	return !strcmp(to, "gguf") && dtype ? &retyped_gguf : NULL;
+}
+
+const struct writer_ops *format_converter_of(const struct model *m,
+					     const char *to,
+					     enum dtype dtype)
+{
+	if (!strcmp(to, "gguf") && gguf_files_any(m))
+		return &gguf_merge;
+	if (!strcmp(to, "safetensors") && gguf_files_any(m))
+		return &hf_from_gguf_files;
+	return format_converter(m->format, to, dtype);
 }
 
 enum hvqz_ret format_plan_converter(const struct writer_ops *w,

@@ -5,7 +5,7 @@
  *
  * What is about inputs needs nothing: columns stay where they are.
  */
-#include "formats/gguf.h"
+#include "formats/gguf_files.h"
 #include "formats/sidecar.h"
 
 #include "base/bytes.h"
@@ -18,6 +18,29 @@ struct heads {
 	uint32_t q, k;
 };
 
+/* The head that m came with, or that of its files as one. */
+static enum hvqz_ret read_head(const struct model *m, struct gguf *g,
+			       struct hvqz_err *err)
+{
+	struct gguf_files f = {0};
+	struct pieces p = {0};
+	struct buf head = {0};
+	enum hvqz_ret ret;
+	size_t pad;
+
+	if (!strcmp(m->format, "gguf"))
+		return gguf_parse_head(m->head, m->head_len, g, err);
+	TRY_OUT(pieces_from_head(&p, m, err));
+	TRY_OUT(gguf_files_find(&f, &p, m, err));
+	TRY_OUT(gguf_files_head(&f, &head, &pad, err));
+	ret = gguf_parse_head(head.p, head.len, g, err);
+out:
+	buf_free(&head);
+	gguf_files_free(&f);
+	pieces_free(&p);
+	return ret;
+}
+
 static enum hvqz_ret read_heads(const struct model *m, struct heads *h,
 				struct hvqz_err *err)
 {
@@ -27,7 +50,7 @@ static enum hvqz_ret read_heads(const struct model *m, struct heads *h,
 	enum hvqz_ret ret;
 
 	*h = (struct heads){0};
-	TRY_OUT(gguf_parse_head(m->head, m->head_len, &g, err));
+	TRY_OUT(read_head(m, &g, err));
 	p = gguf_find(&g, "general.architecture");
 	if (!p || p->type != GGUF_STRING)
 		goto out;

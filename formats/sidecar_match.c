@@ -3,6 +3,7 @@
  * that every entry fits the tensor it is for (rule M2). Not here: reading
  * sidecars (sidecar.c), using them (src/sense).
  */
+#include "formats/gguf_files.h"
 #include "formats/sidecar.h"
 
 #include "base/ckd.h"
@@ -96,7 +97,8 @@ enum hvqz_ret sidecar_match(struct sens_table *t, const struct model *m,
 			    struct hvqz_err *err)
 {
 	size_t n_lost = 0, first_lost = 0;
-	bool gguf = m->head && !strcmp(m->format, "gguf");
+	bool gguf = m->head && (!strcmp(m->format, "gguf") ||
+				gguf_files_any(m));
 	const struct tensor **v;
 	enum hvqz_ret ret;
 

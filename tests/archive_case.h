@@ -322,12 +322,14 @@ static inline enum hvqz_ret give_by(const struct writer_ops *w,
 				    const struct buf *data, struct buf *to,
 				    struct hvqz_err *err)
 {
+	bool is_own = w == format_writer(w->name);
 	void *state = NULL;
 	struct sink out;
 	enum hvqz_ret ret;
 
 	sink_init_memory(&out, to);
-	TRY(w->plan(m, &state, err));
+	TRY(is_own ? w->plan(m, &state, err)
+		   : format_plan_converter(w, NULL, m, m, &state, err));
 	TRY_OUT(w->head(state, &out, err));
 	for (size_t at = 0; at < data->len; at += 5)
 		TRY_OUT(w->put(state, &out, data->p + at,

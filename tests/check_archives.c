@@ -329,6 +329,102 @@ START_TEST(many_members)
 }
 END_TEST
 
+/* ---- GGUF files as one ---- */
+
+static void build_whole(struct buf *b, const char *letters)
+{
+	put_gguf(b, &(struct gguf_case){letters, 0, 0, 0});
+}
+
+static const struct {
+	void (*build)(struct buf *b);
+	const char *letters;	/* of what they make; NULL: nothing */
+} merges[] = {
+	{gguf_whole, "a0b"},
+	{gguf_whole_misnamed, "a"},
+	{gguf_parts, "0abc1"},
+	{gguf_parts_mixed, "bc10a"},
+	{gguf_parts_and_whole, "0abc1"},
+	{gguf_keys_alone, "a"},
+	{gguf_odd_names, "ab"},
+	{gguf_no_padding, "a"},
+	{gguf_two, NULL},
+	{gguf_two_sets, NULL},
+	{gguf_beside, NULL},
+	{gguf_parts_beside, NULL},
+	{tar_good, NULL},
+	{zip_gguf, NULL},
+};
+
+START_TEST(gguf_files_become_one)
+{
+	struct buf b = {0}, data = {0}, made = {0}, want = {0};
+	const struct writer_ops *w;
+	struct hvqz_err err = {0};
+	struct model m = {0};
+
+	merges[_i].build(&b);
+	ck_assert_int_eq(take_all(b.p, b.len, &m, &data, &err), HVQZ_OK);
+	w = format_converter_of(&m, "gguf", 0);
+	ck_assert_int_eq(w == &gguf_merge, merges[_i].letters != NULL);
+	w = format_converter_of(&m, "safetensors", 0);
+	ck_assert_int_eq(w == &hf_from_gguf_files,
+			 merges[_i].letters != NULL);
+	if (merges[_i].letters) {
+		build_whole(&want, merges[_i].letters);
+		ck_assert_msg(give_by(&gguf_merge, &m, &data, &made, &err) ==
+			      HVQZ_OK, "%s", err.msg);
+		ck_assert_uint_eq(made.len, want.len);
+		ck_assert_mem_eq(made.p, want.p, want.len);
+	} else {
+		ck_assert_int_eq(give_by(&gguf_merge, &m, &data, &made, &err),
+				 HVQZ_UNSUPPORTED);
+	}
+	model_free(&m);
+	buf_free(&b);
+	buf_free(&data);
+	buf_free(&made);
+	buf_free(&want);
+}
+END_TEST
+
+/* Of a .hvqz that somebody has written: parts of it, or other bytes. */
+START_TEST(gguf_files_are_not_believed)
+{
+	struct buf b = {0}, data = {0}, want = {0};
+	struct hvqz_err err = {0};
+	struct rng rng = {11};
+	struct model m = {0};
+	size_t n_good = 0;
+
+	gguf_parts(&b);
+	build_whole(&want, "0abc1");
+	ck_assert_int_eq(take_all(b.p, b.len, &m, &data, &err), HVQZ_OK);
+	for (int trial = 0; trial < 20000; trial++) {
+		size_t at = (size_t)rng_below(&rng, m.head_len);
+		uint8_t was = m.head[at];
+		struct buf made = {0};
+
+		m.head[at] = (uint8_t)rng_below(&rng, 256);
+		err = (struct hvqz_err){0};
+		if (give_by(&gguf_merge, &m, &data, &made, &err) == HVQZ_OK) {
+			ck_assert_uint_eq(made.len, want.len);
+			n_good++;
+		} else {
+			ck_assert(*err.msg);
+		}
+		buf_free(&made);
+		m.head[at] = was;
+	}
+	ck_assert_uint_gt(n_good, 1000);
+	ck_assert_uint_lt(n_good, 19900);
+	model_free(&m);
+	buf_free(&b);
+	buf_free(&data);
+	buf_free(&want);
+}
+END_TEST
+
 static Suite *archives_suite(void)
 {
 	Suite *s = suite_create("archives");
@@ -344,6 +440,9 @@ static Suite *archives_suite(void)
 	tcase_add_test(t, one_becomes_another);
 	tcase_add_test(t, inexact_zips_are_made_anew);
 	tcase_add_test(t, many_members);
+	tcase_add_loop_test(t, gguf_files_become_one, 0,
+			    (int)(sizeof(merges) / sizeof(merges[0])));
+	tcase_add_test(t, gguf_files_are_not_believed);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -192,6 +192,7 @@ static inline void gguf_sized(struct buf *b, const char *letters, int n)
 }
 
 TAR_OF(gguf_whole, WHOLE("m/x", "a0b"); tar_text(b, "m/config.json", "{}"))
+TAR_OF(gguf_whole_misnamed, WHOLE("m/m-00002-of-00003.gguf", "a"))
 TAR_OF(gguf_two, WHOLE("x.gguf", "a"); WHOLE("y.gguf", "a"))
 TAR_OF(gguf_inside, WHOLE("m/x.gguf", "a"); WHOLE("m/sub/x.gguf", "a"))
 TAR(gguf_beside, WHOLE("m/x.gguf", "0"))
@@ -550,6 +551,7 @@ static const struct archive_case corpus_archives[] = {
 	BAD("I3", tar_index_json, "not JSON"),
 	BAD("I3", tar_index_empty, "weight_map"),
 	GOOD("gguf", gguf_whole, "t0"),
+	GOOD("gguf", gguf_whole_misnamed, "ta"),
 	GOOD("gguf", gguf_two, "y.gguf/ta"),
 	GOOD("gguf", gguf_inside, "sub/x.gguf/ta"),
 	GOOD("gguf", gguf_beside, "x.gguf/t0"),

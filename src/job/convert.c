@@ -28,7 +28,7 @@ static enum hvqz_ret plan(struct convert_job *j, struct hvqz_err *err)
 {
 	enum dtype dtype = j->opt->wish ? j->opt->wish->dtype : 0;
 
-	j->writer = format_converter(j->model.format, j->opt->to, dtype);
+	j->writer = format_converter_of(&j->model, j->opt->to, dtype);
 	if (j->writer)
 		return format_plan_converter(j->writer, j->opt->wish, &j->model,
 					     &j->model, &j->to, err);

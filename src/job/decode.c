@@ -95,8 +95,8 @@ static enum hvqz_ret plan_output(struct decode_job *j, struct hvqz_err *err)
 	bool same = true, is_converter;
 
 	/* In their own format tensors kept exactly stay what they are. */
-	j->writer = format_converter(m->format, to,
-				     strcmp(m->format, to) ? j->opt->dtype : 0);
+	j->writer = format_converter_of(m, to, strcmp(m->format, to) ?
+					       j->opt->dtype : 0);
 	is_converter = j->writer;
 	if (!j->writer) {
 		j->writer = j->opt->writer;

@@ -69,6 +69,18 @@ static void write_otherwise(struct model *m, const struct buf *data)
 	}
 }
 
+/* Own GGUF files of a source that was read can be one. */
+static void write_as_one(const struct model *m, const struct buf *data)
+{
+	struct hvqz_err err = {0};
+	struct buf out = {0};
+
+	if (format_converter_of(m, "gguf", 0) == &gguf_merge)
+		FUZZ_HOLDS(convert_to(&gguf_merge, m, data, 0, &out, &err) ==
+			   HVQZ_OK);
+	buf_free(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
 	struct hvqz_err err = {0};
@@ -84,6 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 		FUZZ_HOLDS(strcmp(m.format, "folder") == 0 ||
 			   format_source_size(&m) == len);
 		write_again(&m, &data, p, len);
+		write_as_one(&m, &data);
 		write_otherwise(&m, &data);
 		convert_all(&m, &data);
 	}
@@ -146,6 +159,31 @@ static void give_toy(void (*give)(const void *p, size_t len), bool zip)
 	buf_free(&model);
 }
 
+/* The folder's stream of a split model. */
+static void give_gguf_folder(void (*give)(const void *p, size_t len))
+{
+	static const struct gguf_case parts[] = {{"0a", 0, 2, 3},
+						 {"1", 1, 2, 3}};
+	static const char *const names[] = {"m-00001-of-00002.gguf",
+					    "m-00002-of-00002.gguf"};
+	struct members files = {0};
+	struct hvqz_err err = {0};
+	struct buf b = {0}, data = {0};
+
+	for (int i = 0; i < 2; i++) {
+		size_t at = data.len;
+
+		put_gguf(&data, &parts[i]);
+		members_add(&files, names[i], at, data.len - at, NULL, &err);
+	}
+	folder_put_table(&b, &files, &err);
+	buf_put(&b, data.p, data.len);
+	give(b.p, b.len);
+	buf_free(&b);
+	buf_free(&data);
+	members_free(&files);
+}
+
 void fuzz_seeds(void (*give)(const void *p, size_t len))
 {
 	for (size_t i = 0; i < N_ARCHIVES; i++) {
@@ -156,6 +194,7 @@ void fuzz_seeds(void (*give)(const void *p, size_t len))
 		buf_free(&b);
 	}
 	give_folder(give);
+	give_gguf_folder(give);
 	give_toy(give, false);
 	give_toy(give, true);
 }

@@ -39,8 +39,8 @@ static inline void convert_all(const struct model *m, const struct buf *data)
 					    DTYPE_BF16};
 
 	for (size_t i = 0; i < 16; i++) {
-		const struct writer_ops *w = format_converter(
-			m->format, to[i / 4], dtypes[i % 4]);
+		const struct writer_ops *w = format_converter_of(
+			m, to[i / 4], dtypes[i % 4]);
 		struct buf out = {0}, back = {0};
 		struct hvqz_err err = {0};
 		struct model made = {0};

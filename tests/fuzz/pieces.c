@@ -59,6 +59,30 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	return 0;
 }
 
+/* The parts of a GGUF with the target's tensors: three, of 18 bytes. */
+static void add_gguf(void (*add)(const void *p, size_t len))
+{
+	struct buf b = {0}, data = {0}, seed = {0};
+	struct hvqz_err err = {0};
+	struct model m = {0};
+
+	tar_gguf(&b, "m-00001-of-00002.gguf",
+		 &(struct gguf_case){"01", 0, 2, 3});
+	tar_gguf(&b, "m-00002-of-00002.gguf",
+		 &(struct gguf_case){"2", 1, 2, 3});
+	end_tar(&b);
+	if (take_all(b.p, b.len, &m, &data, &err) == HVQZ_OK) {
+		buf_u8(&seed, 1);
+		buf_u8(&seed, 3 | 18 << 2);
+		buf_put(&seed, m.head, m.head_len);
+		add(seed.p, seed.len);
+	}
+	model_free(&m);
+	buf_free(&b);
+	buf_free(&data);
+	buf_free(&seed);
+}
+
 void fuzz_seeds(void (*add)(const void *p, size_t len))
 {
 	for (size_t i = 0; i < N_ARCHIVES; i++) {
@@ -98,4 +122,5 @@ void fuzz_seeds(void (*add)(const void *p, size_t len))
 		add(seed.p, seed.len);
 		buf_free(&seed);
 	}
+	add_gguf(add);
 }
