@@ -16,6 +16,7 @@
 #include "cli/beside.h"
 #include "cli/hardware.h"
 #include "cli/in_file.h"
+#include "cli/in_parts.h"
 #include "cli/message.h"
 #include "cli/out_file.h"
 #include "cli/out_folder.h"
@@ -395,6 +396,11 @@ void convert_file(const struct args *args, struct sens_table *sens,
 			 (takes_models ? IN_MODEL : 0) |
 			 (args->mode == MODE_EXTRACT ? 0 : IN_SEQUENTIAL)))
 		return;
+	if (t.in.set && in_parts_named_before(args->files, args->n_files,
+					      path)) {
+		in_close(&t.in);
+		return;
+	}
 	t.env = (struct job_env){
 		.n_threads = args->common.threads,
 		.memory_limit = args->common.memory,
@@ -410,7 +416,9 @@ void convert_file(const struct args *args, struct sens_table *sens,
 	if (!prepare(&t)) {
 		/* told */
 	} else if (args->remove && t.in.folder) {
-		message_error(t.in.name, "--rm removes files, not folders");
+		message_error(t.in.name, "--rm removes a file, not the files "
+			      "of %s", t.in.set ? "a split model"
+						: "a folder");
 	} else if (args->mode == MODE_TEST) {
 		work(&t, NULL);
 	} else if (args->encode.dry_run && args->mode == MODE_ENCODE) {

@@ -6,6 +6,7 @@
 #include "cli/folder.h"
 
 #include "cli/in_file.h"
+#include "cli/in_parts.h"
 #include "cli/message.h"
 #include "formats/shards.h"
 
@@ -210,13 +211,15 @@ struct load {
 	uint64_t hash, file_bytes;
 };
 
+/* A part of a split GGUF model means all of them. */
 static bool load_file(struct load *l, const char *path)
 {
+	unsigned flags = IN_SEQUENTIAL | (in_parts_is(path) ? IN_MODEL : 0);
 	struct hvqz_err err = {0};
 	struct in_file in;
 	bool good = false;
 
-	if (!in_open(&in, path, IN_SEQUENTIAL))
+	if (!in_open(&in, path, flags))
 		return false;
 	if (job_load(l->env, &in.src, l->m, &l->hash, &err) != HVQZ_OK)
 		message_err(in.name, &err);

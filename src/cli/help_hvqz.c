@@ -8,9 +8,9 @@ static const char usage[] =
 	"Compress the weights of a language model into FILE.hvqz, and back.\n"
 	"Without FILE, or when it is -, from standard input to standard "
 	"output.\n"
-	"FILE is a safetensors, NumPy (npz, npy) or PyTorch file, a tar or zip "
-	"archive\n"
-	"with such files in it, any of these compressed, or a model's "
+	"FILE is a safetensors, GGUF, NumPy (npz, npy) or PyTorch file, a tar "
+	"or zip\n"
+	"archive with such files in it, any of these compressed, or a model's "
 	"folder.\n\n";
 
 static const char brief[] =
@@ -104,7 +104,10 @@ static const char decoding[] =
 	"  safetensors            read and written\n"
 	"  gguf                   read and written; from safetensors with "
 	"config.json\n"
-	"                         and tokenizer.json beside it (Llama family)\n"
+	"                         and tokenizer.json beside it (Llama family);\n"
+	"                         any part of a split model stands for all, "
+	"joined by\n"
+	"                         --to gguf\n"
 	"  tar, zip               archives of such files and others; read and "
 	"written\n"
 	"  npy, npz               NumPy's; read and written\n"

@@ -6,11 +6,13 @@
 #include "cli/in_file.h"
 
 #include "cli/in_folder.h"
+#include "cli/in_parts.h"
 #include "cli/message.h"
 #include "cli/scratch_file.h"
 #include "cli/signals.h"
 #include "cli/suffix.h"
 #include "formats/format.h"
+#include "formats/gguf_split.h"
 #include "formats/shards.h"
 #include "formats/zip_unpack.h"
 #include "stream/unpack.h"
@@ -29,46 +31,75 @@ static bool refuse(struct in_file *in, const char *why)
 	return false;
 }
 
-/* Where path is a shards' index, the folder it is in; the caller frees. */
-static char *folder_of_index(const char *path)
+static const char *leaf_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	size_t n = slash ? (size_t)(slash - path) : 0;
 
-	if (strcmp(slash ? slash + 1 : path, SHARDS_INDEX))
-		return NULL;
-	if (!slash)
-		return strdup(".");
-	return strndup(path, n ? n : 1);
+	return slash ? slash + 1 : path;
 }
 
-/* Is path a folder, or an index in one? Then it is open now. */
+/* The folder that path is in; the caller frees. */
+static char *folder_of(const char *path)
+{
+	size_t n = (size_t)(leaf_of(path) - path);
+
+	if (!n)
+		return strdup(".");
+	return strndup(path, n > 1 ? n - 1 : 1);
+}
+
+/*
+ * Where path is a shards' index or a part of a split model, the folder it is
+ * in: all of it, or of the parts only those.
+ */
+static void find_folder(struct in_file *in, const char *path)
+{
+	if (!strcmp(leaf_of(path), SHARDS_INDEX)) {
+		in->folder_path = folder_of(path);
+	} else if (in_parts_is(path)) {
+		in->folder_path = folder_of(path);
+		in->set = strndup(path, gguf_part_prefix(path));
+	}
+}
+
+static void free_paths(struct in_file *in)
+{
+	free(in->folder_path);
+	free(in->set);
+	free(in->inside);
+	in->folder_path = in->set = in->inside = NULL;
+}
+
+/* Is path a folder, or a file that means one? Then it is open now. */
 static bool open_folder(struct in_file *in, const char *path, bool *good)
 {
+	const char *folder = path;
 	struct stat st;
 
-	in->folder_path = folder_of_index(path);
+	find_folder(in, path);
 	if (in->folder_path)
-		path = in->folder_path;
-	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode)) {
-		free(in->folder_path);
-		in->folder_path = NULL;
+		folder = in->folder_path;
+	if (stat(folder, &st) < 0 || !S_ISDIR(st.st_mode)) {
+		free_paths(in);
 		return false;
 	}
-	in->path = in->name = path;
+	in->path = in->set ? in->set : folder;
+	in->name = in->set ? path : folder;
+	/* So that no output takes the place of the part that was named. */
+	if (in->set && stat(path, &st) < 0)
+		memset(&st, 0, sizeof(st));
 	in->st = st;
 	in->fd = -1;
-	in->inside = suffix_add(path, "/");
+	in->inside = suffix_add(folder, "/");
 	if (in->inside)
-		in->folder = in_folder_open(path);
+		in->folder = in_folder_open(folder, in->set ? leaf_of(path)
+							    : NULL);
 	else
 		message_error(in->name, "out of memory");
-	if (in->folder) {
+	if (in->folder)
 		in_folder_source(in->folder, &in->src);
-	} else {
-		free(in->folder_path);
-		free(in->inside);
-	}
+	else
+		free_paths(in);
 	*good = in->folder;
 	return true;
 }
@@ -329,8 +360,7 @@ void in_close(struct in_file *in)
 		close(in->spool);
 	close_packed(in);
 	in_folder_close(in->folder);
-	free(in->folder_path);
-	free(in->inside);
+	free_paths(in);
 	if (in->path && in->fd >= 0)
 		close(in->fd);
 }

@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 
 struct in_file {
-	const char *path;	/* NULL: standard input */
+	/* NULL: standard input. Of a split model: what its parts begin with. */
+	const char *path;
 	const char *name;	/* for messages */
 	int fd;
 	struct stat st;		/* as it was at the start */
@@ -21,7 +22,8 @@ struct in_file {
 	struct fd_stream io;
 	struct source src;
 	struct in_folder *folder;	/* or NULL */
-	char *folder_path;		/* of an index that was named; owned */
+	char *folder_path;		/* of a file that means one; owned */
+	char *set;			/* of a split model, path; owned */
 	char *inside;			/* the folder with a slash; owned */
 	/* Between what is read and src, where in_prepare() has put them: */
 	struct unpack *unpack;		/* or NULL, */
@@ -33,7 +35,8 @@ struct in_file {
 enum in_flags {
 	IN_FORCE = 1,		/* a terminal is fine */
 	IN_SEQUENTIAL = 2,	/* all of it will be read, once */
-	IN_MODEL = 4,		/* a folder is fine, as is its shards' index */
+	/* A folder is fine, as is its shards' index; a part means its set. */
+	IN_MODEL = 4,
 };
 
 /*

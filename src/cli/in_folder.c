@@ -7,6 +7,7 @@
 
 #include "cli/message.h"
 #include "cli/signals.h"
+#include "formats/gguf_split.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -26,6 +27,7 @@ struct state {
 
 struct in_folder {
 	const char *path;
+	const char *part;		/* or NULL: see in_folder_open() */
 	int dir;
 	struct members files;		/* off: behind the table */
 	struct state *states;		/* [files.n] */
@@ -62,6 +64,8 @@ static bool add_entry(struct in_folder *f, const char *name)
 	struct hvqz_err err = {0};
 	struct stat st;
 
+	if (f->part && gguf_set_cmp(f->part, name))
+		return true;
 	if (fstatat(f->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		message_error(f->path, "%s: %s", name, strerror(errno));
 		return false;
@@ -78,7 +82,7 @@ static bool add_entry(struct in_folder *f, const char *name)
 			      "'tar ch %s | hvqz' takes what links lead to",
 			      name, S_ISLNK(st.st_mode) ? "a symbolic link"
 							: "not a regular file",
-			      f->path);
+			      f->part ? "FILES" : f->path);
 		return false;
 	}
 	if (f->files.n >= FOLDER_MAX_FILES) {
@@ -154,7 +158,7 @@ static bool settle(struct in_folder *f)
 	return true;
 }
 
-struct in_folder *in_folder_open(const char *path)
+struct in_folder *in_folder_open(const char *path, const char *part)
 {
 	struct in_folder *f = calloc(1, sizeof(*f));
 
@@ -163,6 +167,7 @@ struct in_folder *in_folder_open(const char *path)
 		return NULL;
 	}
 	f->path = path;
+	f->part = part;
 	f->fd = -1;
 	f->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (f->dir < 0)

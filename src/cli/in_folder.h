@@ -16,9 +16,11 @@ struct in_folder;
 /*
  * Open the folder at path. Folders in it are left out, with a warning;
  * whatever is neither a file nor a folder is refused, links above all: every
- * file is opened under the folder itself. NULL: error message.
+ * file is opened under the folder itself. With `part`, the name of a file in
+ * it, only the parts of that split model are taken and looked at. NULL: error
+ * message.
  */
-struct in_folder *in_folder_open(const char *path);
+struct in_folder *in_folder_open(const char *path, const char *part);
 
 /* A source that can seek. f must outlive it. */
 void in_folder_source(struct in_folder *f, struct source *src);

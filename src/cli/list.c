@@ -6,6 +6,7 @@
 #include "cli/list.h"
 
 #include "cli/in_file.h"
+#include "cli/in_parts.h"
 #include "cli/message.h"
 #include "cli/sandbox.h"
 #include "cli/signals.h"
@@ -324,7 +325,9 @@ void list_file(const struct args *args, const char *path,
 
 	if (!in_open(&in, path, IN_MODEL | (args->force ? IN_FORCE : 0)))
 		return;
-	if (!in_prepare(&in)) {
+	if ((in.set && in_parts_named_before(args->files, args->n_files,
+					     path)) ||
+	    !in_prepare(&in)) {
 		in_close(&in);
 		return;
 	}

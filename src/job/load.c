@@ -226,7 +226,9 @@ static enum hvqz_ret load_plain(struct load *l, struct source *src,
 	enum hvqz_ret ret;
 
 	TRY(format_detect(src, &reader, err));
-	if (format_converter(reader->name, "safetensors", 0))
+	/* Of files one by one only a split GGUF model comes here. */
+	if (reader == &folder_reader ||
+	    format_converter(reader->name, "safetensors", 0))
 		return load_converted(l, src, err);
 	TRY_OUT(reader->head(src, &file, &state, err));
 	TRY_OUT(load_plan(l, &file, err));
