@@ -39,79 +39,6 @@ static inline void put_npy(struct buf *b, const char *dict, size_t len)
 		buf_u8(b, (uint8_t)i);
 }
 
-/*
- * A GGUF of a tensor for each letter: of c "tc", four F32 numbers, of a digit a
- * block of Q4_0, which is U8 [18] to us. With count > 0 it is part `no` of so
- * many, and all have `total` tensors (-1: it does not say); else it is whole.
- * Only the first part has other keys.
- */
-struct gguf_case {
-	const char *letters;
-	int no, count, total;
-};
-
-static inline void put_text(struct buf *b, const char *s)
-{
-	buf_u64(b, strlen(s));
-	buf_put(b, s, strlen(s));
-}
-
-static inline void put_zeros(struct buf *b, size_t start)
-{
-	while ((b->len - start) % 32)
-		buf_u8(b, 0);
-}
-
-static inline void put_gguf_keys(struct buf *b, const struct gguf_case *c)
-{
-	if (!c->no) {
-		put_text(b, "general.architecture");
-		buf_u32(b, 8);
-		put_text(b, "toy");
-	}
-	if (!c->count)
-		return;
-	put_text(b, "split.no");
-	buf_u32(b, 2);
-	buf_u16(b, (uint16_t)c->no);
-	put_text(b, "split.count");
-	buf_u32(b, 2);
-	buf_u16(b, (uint16_t)c->count);
-	if (c->total < 0)
-		return;
-	put_text(b, "split.tensors.count");
-	buf_u32(b, 5);
-	buf_u32(b, (uint32_t)c->total);
-}
-
-static inline void put_gguf(struct buf *b, const struct gguf_case *c)
-{
-	size_t n = strlen(c->letters), start = b->len;
-
-	buf_put(b, "GGUF", 4);
-	buf_u32(b, 3);
-	buf_u64(b, n);
-	buf_u64(b, (uint64_t)(!c->no + (c->count ? 2 + (c->total >= 0) : 0)));
-	put_gguf_keys(b, c);
-	for (size_t i = 0; i < n; i++) {
-		bool block = c->letters[i] <= '9';
-
-		put_text(b, (char[]){'t', c->letters[i], '\0'});
-		buf_u32(b, block ? 1 : 2);
-		buf_u64(b, block ? 32 : 2);
-		if (!block)
-			buf_u64(b, 2);
-		buf_u32(b, block ? 2 : 0);
-		buf_u64(b, 32 * i);
-	}
-	put_zeros(b, start);
-	for (size_t i = 0; i < n; i++) {
-		for (int k = 0; k < (c->letters[i] <= '9' ? 18 : 16); k++)
-			buf_u8(b, (uint8_t)c->letters[i]);
-		put_zeros(b, start);
-	}
-}
-
 #define NPY_F4 "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"
 
 /* ---- tar ---- */
@@ -156,6 +83,23 @@ static inline void end_tar(struct buf *b)
 		buf_u8(b, 0);
 }
 
+static inline void tar_model(struct buf *b, const char *path,
+			     const char *tensor, char fill)
+{
+	struct buf file = {0};
+
+	put_safetensors(&file, tensor, fill);
+	put_tar(b, path, '0', file.p, file.len);
+	buf_free(&file);
+}
+
+static inline void tar_text(struct buf *b, const char *path, const char *text)
+{
+	put_tar(b, path, '0', text, strlen(text));
+}
+
+#define LONG_NAME "123456789012345678901234567890123456789012345678901234567" \
+	"890123456789012345678901234567890123456789012345678901234567890"
 /* ---- zip ---- */
 
 struct zip_case {

@@ -10,7 +10,7 @@
 
 #include "base/bytes.h"
 #include "formats/folder.h"
-#include "tests/archive_case.h"
+#include "tests/archive_gguf.h"
 
 struct archive_case {
 	const char *rule, *name;
@@ -19,23 +19,6 @@ struct archive_case {
 	const char *word;
 };
 
-static inline void tar_model(struct buf *b, const char *path,
-			     const char *tensor, char fill)
-{
-	struct buf file = {0};
-
-	put_safetensors(&file, tensor, fill);
-	put_tar(b, path, '0', file.p, file.len);
-	buf_free(&file);
-}
-
-static inline void tar_text(struct buf *b, const char *path, const char *text)
-{
-	put_tar(b, path, '0', text, strlen(text));
-}
-
-#define LONG_NAME "123456789012345678901234567890123456789012345678901234567" \
-	"890123456789012345678901234567890123456789012345678901234567890"
 #define INDEX_OF(file) "{\"weight_map\":{\"a\":\"" file "\"}}"
 #define INDEX_PATH "m/model.safetensors.index.json"
 
@@ -140,105 +123,6 @@ static void tar_half_header(struct buf *b)
 	tar_model(b, "m/model.safetensors", "a", 1);
 	buf_put(b, "m/x", 3);
 }
-
-static inline void tar_gguf(struct buf *b, const char *path,
-			    const struct gguf_case *c)
-{
-	struct buf file = {0};
-
-	put_gguf(&file, c);
-	put_tar(b, path, '0', file.p, file.len);
-	buf_free(&file);
-}
-
-/* A tar of what the line adds. */
-#define TAR_OF(fn, ...)               \
-	static void fn(struct buf *b) \
-	{                             \
-		__VA_ARGS__;          \
-		end_tar(b);           \
-	}
-#define WHOLE(path, letters) \
-	tar_gguf(b, path, &(struct gguf_case){letters, 0, 0, 0})
-#define PART(path, letters, no, count, total) \
-	tar_gguf(b, path, &(struct gguf_case){letters, no, count, total})
-/* One of five tensors' three parts, under the name that llama.cpp gives it. */
-#define PART_1 PART("m/m-00001-of-00003.gguf", "0a", 0, 3, 5)
-#define PART_2 PART("m/m-00002-of-00003.gguf", "bc", 1, 3, 5)
-#define PART_3 PART("m/m-00003-of-00003.gguf", "1", 2, 3, 5)
-
-/* The byte so far behind the text, where that is last, becomes v. */
-static inline void gguf_byte(struct buf *b, const char *text, size_t behind,
-			     uint8_t v)
-{
-	size_t i = b->len - strlen(text);
-
-	while (memcmp(b->p + i, text, strlen(text)))
-		i--;
-	b->p[i + strlen(text) + behind] = v;
-}
-
-/* A whole file of those letters, that is cut or goes on for n bytes. */
-static inline void gguf_sized(struct buf *b, const char *letters, int n)
-{
-	struct buf file = {0};
-
-	put_gguf(&file, &(struct gguf_case){letters, 0, 0, 0});
-	for (int i = 0; i < n; i++)
-		buf_u8(&file, 0);
-	file.len -= (size_t)(n < 0 ? -n : 0);
-	put_tar(b, "m/x.gguf", '0', file.p, file.len);
-	buf_free(&file);
-}
-
-TAR_OF(gguf_whole, WHOLE("m/x", "a0b"); tar_text(b, "m/config.json", "{}"))
-TAR_OF(gguf_whole_misnamed, WHOLE("m/m-00002-of-00003.gguf", "a"))
-TAR_OF(gguf_two, WHOLE("x.gguf", "a"); WHOLE("y.gguf", "a"))
-TAR_OF(gguf_inside, WHOLE("m/x.gguf", "a"); WHOLE("m/sub/x.gguf", "a"))
-TAR(gguf_beside, WHOLE("m/x.gguf", "0"))
-TAR_OF(gguf_parts, PART_1; PART_2; PART_3)
-TAR_OF(gguf_parts_mixed, PART_2; PART_3; PART_1)
-TAR_OF(gguf_parts_and_whole, PART_1; PART_2; PART_3;
-       WHOLE("m/mmproj.gguf", "a"))
-TAR_OF(gguf_two_sets, PART_1; PART_2; PART_3;
-       PART("m/n-00001-of-00002.gguf", "a", 0, 2, 2);
-       PART("m/n-00002-of-00002.gguf", "b", 1, 2, 2))
-TAR(gguf_parts_beside, PART_1; PART_2; PART_3)
-TAR_OF(gguf_keys_alone, PART("m-00001-of-00002.gguf", "", 0, 2, 1);
-       PART("m-00002-of-00002.gguf", "a", 1, 2, 1))
-TAR_OF(gguf_odd_names, PART("a", "a", 0, 2, 2); PART("b", "b", 1, 2, 2))
-TAR(gguf_new_type_beside, WHOLE("m/x", "0"); gguf_byte(b, "t0", 12, 42))
-TAR_OF(gguf_new_type, WHOLE("m/x", "0"); gguf_byte(b, "t0", 12, 42))
-TAR_OF(gguf_new_type_in_part, PART_1; PART_2; PART_3;
-       gguf_byte(b, "t1", 12, 42))
-TAR_OF(gguf_first_missing, PART_2; PART_3)
-TAR_OF(gguf_second_missing, PART_1; PART_3)
-TAR_OF(gguf_last_missing, PART_1; PART_2)
-TAR(gguf_missing_beside, PART_1; PART_2)
-TAR_OF(gguf_missing_odd, PART("a", "a", 0, 2, 2))
-TAR_OF(gguf_missing_in_set, PART_1; PART_2; PART_3;
-       PART("m/n-00001-of-00002.gguf", "a", 0, 2, 2))
-TAR_OF(gguf_elsewhere, PART_1; PART_2;
-       PART("m/sub/m-00003-of-00003.gguf", "1", 2, 3, 5))
-TAR_OF(gguf_part_twice, PART("a", "a", 0, 2, 2); PART("b", "b", 0, 2, 2))
-TAR_OF(gguf_member_twice, PART_1; PART_1; PART_2; PART_3)
-TAR_OF(gguf_misnamed, PART_1; PART_2;
-       PART("m/m-00003-of-00003.gguf", "1", 0, 3, 5))
-TAR_OF(gguf_counts, PART("a", "a", 0, 2, 2); PART("b", "b", 1, 3, 2))
-TAR_OF(gguf_totals, PART_1; PART_2;
-       PART("m/m-00003-of-00003.gguf", "1", 2, 3, 6))
-TAR_OF(gguf_sum, PART_1; PART_2;
-       PART("m/m-00003-of-00003.gguf", "12", 2, 3, 5))
-TAR_OF(gguf_no_total, PART_1; PART_2;
-       PART("m/m-00003-of-00003.gguf", "1", 2, 3, -1))
-TAR_OF(gguf_tensor_twice, PART_1; PART_2;
-       PART("m/m-00003-of-00003.gguf", "a", 2, 3, 5))
-TAR_OF(gguf_padding, WHOLE("m/x", "0a"); gguf_byte(b, "0000", 3, 1))
-TAR_OF(gguf_cut, gguf_sized(b, "a", -17))
-TAR_OF(gguf_cut_head, gguf_sized(b, "a", -60))
-TAR_OF(gguf_no_padding, gguf_sized(b, "a", -16))
-TAR_OF(gguf_behind, gguf_sized(b, "a", 1))
-TAR_OF(gguf_magic_alone, tar_text(b, "m/x", "GGUF"))
 
 static void tar_no_model(struct buf *b)
 {
