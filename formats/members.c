@@ -268,10 +268,23 @@ static enum hvqz_ret check_places(struct members *list, uint64_t size,
 	return HVQZ_OK;
 }
 
+/* A file with a name as PyTorch's have it, or NULL. */
+static const char *find_torch(const struct members *list)
+{
+	static const char *const ends[] = {".bin", ".pt", ".pth"};
+
+	for (size_t i = 0; i < list->n; i++)
+		for (size_t k = 0; k < sizeof(ends) / sizeof(*ends); k++)
+			if (member_ends_with(list->v[i].name, ends[k]))
+				return list->v[i].name;
+	return NULL;
+}
+
 static enum hvqz_ret check_any(const struct members_job *j,
 			       struct hvqz_err *err)
 {
 	const struct members *list = j->list;
+	const char *torch;
 	size_t n_packed = 0;
 
 	for (size_t i = 0; i < list->n; i++) {
@@ -290,6 +303,11 @@ static enum hvqz_ret check_any(const struct members_job *j,
 				 "no model in it: %zu of %zu files are "
 				 "compressed by the archive, and only stored "
 				 "ones are looked into", n_packed, list->n);
+	torch = find_torch(list);
+	if (torch)
+		return hvqz_fail(err, HVQZ_UNSUPPORTED,
+				 "no model in it: %.200s may be a PyTorch "
+				 "file, which is read by itself only", torch);
 	return hvqz_fail(err, HVQZ_UNSUPPORTED,
 			 "no model in it: none of %zu files is a safetensors "
 			 "or GGUF file or a NumPy array", list->n);

@@ -344,6 +344,7 @@ static enum hvqz_ret prepare(struct encode_job *j, struct source *src,
 		info->tensor_flags[i] = j->plan.t[i].lossy ? TENSOR_LOSSY : 0;
 		j->rep->n_lossy += j->plan.t[i].lossy;
 	}
+	encode_warn_files(info, &j->env->notes);
 	j->rep->n_params = m->n_params;
 	j->rep->n_tensors = m->n_tensors;
 	/* Copies have been read before all else. */

@@ -1,6 +1,8 @@
 /* encode_remark.c - what the header's remarks say of an encoding. */
 #include "job/encode_remark.h"
 
+#include "formats/pieces.h"
+
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #else
@@ -88,4 +90,31 @@ enum hvqz_ret encode_remark(struct container_info *info,
 		TRY(container_note(info, "tokens", text, err));
 	}
 	return HVQZ_OK;
+}
+
+void encode_warn_files(const struct container_info *info,
+		       const struct hvqz_notes *notes)
+{
+	const struct model *m = &info->model;
+	const struct tensor *most = NULL;
+	uint64_t size = 0;
+	bool lossy = false;
+
+	if (!format_has_files(m->format))
+		return;
+	for (size_t i = 0; i < m->n_tensors; i++) {
+		const struct tensor *t = &m->tensors[i];
+
+		lossy |= info->tensor_flags[i] & TENSOR_LOSSY;
+		/* So stands a file that is not understood. */
+		if (t->dtype != DTYPE_U8 || t->rank != 1)
+			continue;
+		size += t->size;
+		if (!most || t->size > most->size)
+			most = t;
+	}
+	if (lossy && most && size > m->data_size / 2)
+		hvqz_warn(notes, "%" PRIu64 " of %" PRIu64 " bytes are in "
+			  "files that are kept as they are; '%s' is the "
+			  "largest", size, m->data_size, most->name);
 }

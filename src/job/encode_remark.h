@@ -14,4 +14,11 @@ enum hvqz_ret encode_remark(struct container_info *info,
 			    const struct codec_settings *with, uint64_t n_lossy,
 			    struct hvqz_err *err);
 
+/*
+ * Told to people: most of a model to be quantized are files that nobody looks
+ * into, and that stay what they are.
+ */
+void encode_warn_files(const struct container_info *info,
+		       const struct hvqz_notes *notes);
+
 #endif

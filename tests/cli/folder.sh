@@ -119,6 +119,18 @@ says "--rm"
 mkdir empty
 status 1 hvqz empty
 says "no model in it"
+echo PK >empty/pytorch_model.bin
+status 1 hvqz empty
+says "pytorch_model.bin may be a PyTorch file"
+
+# Most of it is a file that stays as it is: told, if anything is to be gained.
+cp -r m big
+head -c 9000000 /dev/zero >big/optimizer.pt
+status 2 hvqz big
+says "9000000 of 11624768 bytes are in files that are kept as they are"
+says "'optimizer.pt' is the largest"
+status 0 hvqz -f --lossless big
+silent
 status 1 hvqz .
 says "with -o"
 

@@ -93,7 +93,7 @@ same kjv.gguf s.gguf
 status 0 hvqz -d --to gguf --dtype f32 -o f.gguf kjv.hvqz
 status 0 hvqz --to gguf --dtype f32 -o f2.gguf kjv/model.safetensors
 same f.gguf f2.gguf
-status 0 hvqz -1 -o lossy.hvqz kjv
+status 2 hvqz -1 -o lossy.hvqz kjv
 status 0 hvqz -d --to gguf --dtype f32 -o lossy.gguf lossy.hvqz
 [ "$(wc -c <lossy.gguf)" -eq "$(wc -c <f.gguf)" ] || fail "--dtype f32, lossy"
 status 0 hvqz --lossless kjv.tar
