@@ -11,6 +11,8 @@
 #include "cli/eval_run.h"
 #include "cli/hardware.h"
 #include "cli/message.h"
+#include "cli/sandbox.h"
+#include "cli/scratch_file.h"
 #include "cli/signals.h"
 
 int main(int argc, char **argv)
@@ -25,8 +27,10 @@ int main(int argc, char **argv)
 
 	go = eval_args_parse(&args, argc, argv) == ARGS_RUN;
 	message_setup(args.common.verbosity, args.common.no_warn_status);
-	if (go && hardware_settle(&args.common))
+	if (go && hardware_settle(&args.common)) {
+		sandbox_read_only(NULL, 0, scratch_file_folder(), 2);
 		eval_run(&args);
+	}
 
 	eval_args_free(&args);
 	descriptors_close();

@@ -98,6 +98,23 @@ same back.npz m.npz
 FULL=$DATA/kjv-1m/sidecar/full.safetensors
 status 0 hvqz --bpp 4 --sidecar "$FULL" -T3 -o q.hvqz "$MODEL"
 status 0 hvqz -df -o back q.hvqz
+
+# The other two programs read models as well.
+mkdir kjv
+cp "$DATA/kjv-1m/config.json" "$DATA/kjv-1m/tokenizer.json" kjv
+cp "$MODEL" kjv/model.safetensors
+status 0 hvqz_eval -vv -n 1 --tokens "$DATA/kjv-1m/eval.u16" kjv \
+	--weights q.hvqz >page
+says "sandbox: files can be written only"
+status 0 hvqz_sense -vv -n 1 --tokens "$DATA/kjv-1m/calib.u16" -o side kjv
+says "sandbox: files can be written only"
+present side
+status 0 hvqz_sense -n 1 --tokens "$DATA/kjv-1m/calib.u16" -o - kjv >side2
+same side side2
+: >a/side3
+ln -s a/side3 link3
+status 0 hvqz_sense -f -n 1 --tokens "$DATA/kjv-1m/calib.u16" -o link3 kjv
+same a/side3 side
 no_traces
 
 # A scratch file goes where TMPDIR says; that it cannot is told when it must.
