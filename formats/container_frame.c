@@ -5,9 +5,8 @@
  * their hash; its frame header says what ours must say (RFC 8878, section
  * 3.1.1.1: content size present, window at most 8 MiB, no dictionary, no
  * checksum, no reserved bit); it unpacks to exactly the length announced, and
- * no byte follows it. What a small frame may become at most is got at once; a
- * larger output grows as it is produced, so that a length nobody can back costs
- * nothing.
+ * no byte follows it. That length is one the caller has reason to believe: so
+ * much memory is asked for.
  */
 #include "formats/container_internal.h"
 
@@ -19,9 +18,6 @@
 
 enum {
 	WINDOW_LOG = 23,
-	FIRST_STEP = 64 << 10,
-	/* Up to here memory that is not used may be asked for. */
-	AT_ONCE = 64 << 20,
 	/* Above this, level 19 costs seconds and gains little. */
 	LARGE = 2 << 20,
 };
@@ -58,50 +54,10 @@ static enum hvqz_ret bad_frame(const char *what, const char *why,
 	return hvqz_fail(err, HVQZ_DAMAGED, "%s's zstd frame %s", what, why);
 }
 
-/* stored[n] to raw, at most raw_len bytes of it. */
+/* stored[n] to raw, in place: no window of its own is needed. */
 static enum hvqz_ret unpack(ZSTD_DCtx *d, const uint8_t *stored, size_t n,
-			    const char *what, uint64_t raw_len, struct buf *raw,
+			    const char *what, size_t raw_len, struct buf *raw,
 			    struct hvqz_err *err)
-{
-	ZSTD_inBuffer in = {stored, n, 0};
-	size_t more = 1;
-
-	while (more) {
-		size_t have = raw->len, was = in.pos;
-		uint64_t room = have > FIRST_STEP ? have : FIRST_STEP;
-		ZSTD_outBuffer out = {0};
-
-		if (room > raw_len - have)
-			room = raw_len - have;
-		/* One spare byte: a pointer even when no room is left. */
-		out.dst = buf_grow(raw, (size_t)room + 1);
-		if (!out.dst)
-			return hvqz_nomem(err, have + room, what);
-		out.size = (size_t)room;
-		more = ZSTD_decompressStream(d, &out, &in);
-		raw->len = have + out.pos;
-		if (ZSTD_isError(more))
-			return hvqz_fail(err, HVQZ_DAMAGED,
-					 "%s's zstd frame is damaged: %s", what,
-					 ZSTD_getErrorName(more));
-		if (more && !out.pos && in.pos == was)
-			return bad_frame(what,
-					 "is longer or shorter than it "
-					 "says",
-					 err);
-	}
-	if (raw->len != raw_len)
-		return bad_frame(what, "is shorter than it says", err);
-	if (in.pos != n)
-		return bad_frame(what, "is followed by other bytes", err);
-	return HVQZ_OK;
-}
-
-/* The same into memory got before: no second window is needed. */
-static enum hvqz_ret unpack_at_once(ZSTD_DCtx *d, const uint8_t *stored,
-				    size_t n, const char *what,
-				    size_t raw_len, struct buf *raw,
-				    struct hvqz_err *err)
 {
 	size_t len = ZSTD_findFrameCompressedSize(stored, n), got;
 
@@ -153,10 +109,7 @@ enum hvqz_ret container_load_frame(struct source *src, const char *what,
 		ret = hvqz_nomem(err, ZFRAME_MAX_WINDOW, "zstd");
 		goto out;
 	}
-	ret = raw_len <= AT_ONCE
-		      ? unpack_at_once(d, stored, n, what, (size_t)raw_len,
-				       raw, err)
-		      : unpack(d, stored, n, what, raw_len, raw, err);
+	ret = unpack(d, stored, n, what, (size_t)raw_len, raw, err);
 out:
 	ZSTD_freeDCtx(d);
 	free(stored);

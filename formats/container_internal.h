@@ -84,8 +84,9 @@ uint64_t container_frame_bound(uint64_t raw_len);
 
 /*
  * Read stored_len bytes from src, check them against hash, unpack them to
- * *raw (cleared first), exactly raw_len bytes. Memory grows with the bytes
- * that are there, whatever the lengths say. what: "the header".
+ * *raw (cleared first), exactly raw_len bytes. raw_len must be one that other
+ * bytes of the file vouch for, since so much memory is asked for; that for
+ * stored_len grows with the bytes that are there. what: "the header".
  */
 enum hvqz_ret container_load_frame(struct source *src, const char *what,
 				   uint64_t raw_len, uint64_t stored_len,
