@@ -22,6 +22,16 @@ void *zip_form_ctx(void);
 enum hvqz_ret zip_members(struct source *src, struct members *list,
 			  struct hvqz_err *err);
 
+/* An archive's last records, without its directory, in bytes at most. */
+enum { ZIP_MAX_END = 22 + 65535 + 20 + 56 };
+
+/*
+ * How many entries an archive has that ends with these n bytes, ZIP_MAX_END or
+ * all behind its members. HVQZ_DAMAGED: they are not the end of one.
+ */
+enum hvqz_ret zip_count(const uint8_t *p, size_t n, uint64_t *count,
+			struct hvqz_err *err);
+
 /*
  * When the members are those of a PyTorch file, give the tensors of its state
  * dictionary to the storages they lie in; *is_torch says whether it is one.

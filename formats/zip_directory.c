@@ -43,6 +43,22 @@ static enum hvqz_ret read_at(struct source *src, uint64_t off, void *to,
 	return got < n ? damaged("truncated", err) : HVQZ_OK;
 }
 
+/* Where the end record begins in the last n bytes; n: nowhere. */
+static size_t find_in(const uint8_t *p, size_t n)
+{
+	for (size_t i = n; i-- > 0;)
+		if (n - i >= END_LEN && !memcmp(p + i, "PK\5\6", 4) &&
+		    get_le16(p + i + 20) == n - i - END_LEN)
+			return i;
+	return n;
+}
+
+static enum hvqz_ret no_end(struct hvqz_err *err)
+{
+	return damaged("it has no end record: truncated, or with other bytes "
+		       "behind it", err);
+}
+
 /* Where the end record is, from the archive's start, and the record itself. */
 static enum hvqz_ret find_end(struct source *src, uint64_t start,
 			      uint64_t size, uint64_t *at, uint8_t *end,
@@ -51,25 +67,41 @@ static enum hvqz_ret find_end(struct source *src, uint64_t start,
 	size_t n = size < END_LEN + MAX_COMMENT ? (size_t)size
 						: END_LEN + MAX_COMMENT;
 	uint8_t *p = malloc(n + 1);
-	bool found = false;
 	enum hvqz_ret ret;
+	size_t i;
 
 	if (!p)
 		return hvqz_nomem(err, n, "the end of a zip archive");
 	TRY_OUT(read_at(src, start + size - n, p, n, err));
-	for (size_t i = n; i-- > 0 && !found;)
-		if (n - i >= END_LEN && !memcmp(p + i, "PK\5\6", 4) &&
-		    get_le16(p + i + 20) == n - i - END_LEN) {
-			memcpy(end, p + i, END_LEN);
-			*at = size - n + i;
-			found = true;
-		}
-	if (!found)
-		ret = damaged("it has no end record: truncated, or with other "
-			      "bytes behind it", err);
+	i = find_in(p, n);
+	if (i == n) {
+		ret = no_end(err);
+		goto out;
+	}
+	memcpy(end, p + i, END_LEN);
+	*at = size - n + i;
 out:
 	free(p);
 	return ret;
+}
+
+enum hvqz_ret zip_count(const uint8_t *p, size_t n, uint64_t *count,
+			struct hvqz_err *err)
+{
+	size_t at = find_in(p, n);
+
+	if (at == n)
+		return no_end(err);
+	*count = get_le16(p + at + 10);
+	if (*count != 0xffff)
+		return HVQZ_OK;
+	/* The larger record lies right in front of its locator. */
+	if (at < LOCATOR_LEN + END64_LEN ||
+	    memcmp(p + at - LOCATOR_LEN, "PK\6\7", 4) ||
+	    memcmp(p + at - LOCATOR_LEN - END64_LEN, "PK\6\6", 4))
+		return damaged("no zip64 record", err);
+	*count = get_le64(p + at - LOCATOR_LEN - END64_LEN + 32);
+	return HVQZ_OK;
 }
 
 static enum hvqz_ret read_end64(struct source *src, uint64_t start,

@@ -44,6 +44,28 @@ bool zip_unpack_bid(const uint8_t *p, size_t len)
 	       !memcmp(p + HEAD + name - 4, ".npy", 4);
 }
 
+/*
+ * A member whose header is damaged is passed over without a word; the
+ * directory knows how many there are.
+ */
+static enum hvqz_ret check_count(struct zip_unpack *u, struct hvqz_err *err)
+{
+	uint64_t got, want = 0;
+	struct buf tail = {0};
+	enum hvqz_ret ret;
+
+	TRY_OUT(unpack_end(u->from, ZIP_MAX_END, &tail, &got, err));
+	TRY_OUT(zip_count(tail.p, tail.len, &want, err));
+	if (got != want)
+		ret = hvqz_fail(err, HVQZ_DAMAGED,
+				"the zip archive: %" PRIu64 " members were "
+				"found, and its directory has %" PRIu64, got,
+				want);
+out:
+	buf_free(&tail);
+	return ret;
+}
+
 static enum hvqz_ret begin(struct zip_unpack *u, struct hvqz_err *err)
 {
 	const char *name, *fault;
@@ -52,6 +74,7 @@ static enum hvqz_ret begin(struct zip_unpack *u, struct hvqz_err *err)
 	TRY(unpack_next(u->from, &name, &size, err));
 	if (!name) {
 		u->at_end = true;
+		TRY(check_count(u, err));
 		return zip_form.close(u->zip, &u->sink, err);
 	}
 	fault = member_name_fault(name);

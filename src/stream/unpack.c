@@ -18,6 +18,7 @@ struct unpack {
 	size_t shown;		/* bytes of from that libarchive looks at */
 	struct hvqz_err why;	/* of a failed read */
 	uint64_t in, out;
+	uint64_t n_entries;	/* of a zip */
 };
 
 static const struct {
@@ -167,6 +168,7 @@ enum hvqz_ret unpack_next(struct unpack *u, const char **name, uint64_t *size,
 		/* A warning is of times or letters, and neither is taken. */
 		if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
 			return failed(u, err);
+		u->n_entries++;
 	} while (archive_entry_filetype(entry) == AE_IFDIR);
 	*name = archive_entry_pathname_utf8(entry);
 	if (!*name || archive_entry_filetype(entry) != AE_IFREG)
@@ -177,6 +179,29 @@ enum hvqz_ret unpack_next(struct unpack *u, const char **name, uint64_t *size,
 			? (uint64_t)archive_entry_size(entry)
 			: SOURCE_SIZE_UNKNOWN;
 	return HVQZ_OK;
+}
+
+/* libarchive has read the first bytes of the directory, and no further. */
+enum hvqz_ret unpack_end(struct unpack *u, size_t most, struct buf *tail,
+			 uint64_t *n_entries, struct hvqz_err *err)
+{
+	const uint8_t *p;
+	size_t n;
+
+	*n_entries = u->n_entries;
+	u->shown = 0;
+	for (;;) {
+		TRY(source_ahead(u->from, 1, &p, &n, err));
+		if (!n)
+			return HVQZ_OK;
+		buf_put(tail, p, n);
+		TRY(buf_ok(tail, err));
+		source_consume(u->from, n);
+		if (tail->len > most) {
+			memmove(tail->p, tail->p + tail->len - most, most);
+			tail->len = most;
+		}
+	}
 }
 
 void unpack_close(struct unpack *u)

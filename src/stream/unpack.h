@@ -5,6 +5,7 @@
 #ifndef STREAM_UNPACK_H
 #define STREAM_UNPACK_H
 
+#include "base/buf.h"
 #include "stream/source.h"
 
 struct unpack;
@@ -35,6 +36,15 @@ enum hvqz_ret unpack_next(struct unpack *u, const char **name, uint64_t *size,
 /* The next bytes, of the member; *got < n only at their end. */
 enum hvqz_ret unpack_read(struct unpack *u, void *to, size_t n, size_t *got,
 			  struct hvqz_err *err);
+
+/*
+ * Behind the last member: read the source to its end, the last `most` bytes of
+ * it to *tail, or all from the zip's directory on where these are fewer.
+ * *n_entries: the members and folders that there were. Nothing may be read any
+ * more.
+ */
+enum hvqz_ret unpack_end(struct unpack *u, size_t most, struct buf *tail,
+			 uint64_t *n_entries, struct hvqz_err *err);
 
 void unpack_close(struct unpack *u);
 

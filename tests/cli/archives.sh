@@ -25,6 +25,12 @@ with zipfile.ZipFile("a.npz") as a, \
      zipfile.ZipFile("d.npz", "w", zipfile.ZIP_DEFLATED) as z:
     for name in names:
         z.writestr(name, a.read(name))
+whole = open("d.npz", "rb").read()
+second = whole.find(b"PK\3\4", 4)
+for name, mark in ("header", b"PK\3\5"), ("early", b"PK\1\2"):
+    open(name + ".npz", "wb").write(
+        whole[:second] + mark + whole[second + 4:])
+open("longer.npz", "wb").write(whole + b"more")
 with zipfile.ZipFile("other.zip", "w", zipfile.ZIP_DEFLATED) as z:
     z.writestr("config.json", b"{}" * 1000)
 open("a.npy", "wb").write(npy("<f2", (256, 512), half))
@@ -160,6 +166,16 @@ printf x | dd of=e.npz bs=1 seek=3000 conv=notrunc 2>/dev/null
 status 1 hvqz e.npz
 says "cannot be unpacked"
 absent e.npz.hvqz
+# A member that is passed over is missed.
+for f in header early; do
+	status 1 hvqz $f.npz
+	says "members were found, and its directory has 3"
+	absent $f.npz.hvqz
+	hvqz <$f.npz >/dev/null 2>err && fail "$f.npz by a pipe"
+	says "its directory has 3"
+done
+status 1 hvqz longer.npz
+says "no end record"
 
 # Compressed: what is in it is read, and comes back.
 gzip -k a.npz
