@@ -117,6 +117,8 @@ static enum hvqz_ret keep_tensor(struct remap *r, size_t i,
 					"cannot hold: only GGUF's F16, BF16 "
 					"and F32 become weights again",
 					type->name);
+	if (t->rank > 1 && wanted && dtype_is_weight(t->dtype))
+		how.dtype = wanted;
 	if (!k->family)
 		return remap_keep(r, i, t->name, &how, err);
 	/* config.json says it in its own way. */
@@ -130,8 +132,6 @@ static enum hvqz_ret keep_tensor(struct remap *r, size_t i,
 	if (t->rank == 1 && t->dtype == DTYPE_F32 && k->vectors) {
 		how.dtype = k->vectors;
 		how.exact = true;
-	} else if (t->rank > 1 && wanted && dtype_is_weight(t->dtype)) {
-		how.dtype = wanted;
 	}
 	return remap_keep(r, i, name, &how, err);
 }

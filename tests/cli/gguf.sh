@@ -113,6 +113,12 @@ grep -q 'embed_tokens.weight .*F32' page || fail "--dtype f32 made no F32"
 grep -q 'model.norm.weight .*F16' page || fail "the norms are not as they were"
 status 0 hvqz --to gguf --dtype f16 -o f16.gguf f32.gguf
 same f16.gguf s.gguf
+# In a GGUF that is of no family of ours too.
+LC_ALL=C sed 's/llama/other/g' f16.gguf >other.gguf
+status 0 hvqz --to safetensors --dtype bf16 -o other.safetensors other.gguf
+status 0 hvqz -lv other.safetensors >page
+grep -q 'token_embd.weight .*BF16' page || fail "of other families: no BF16"
+grep -q 'output_norm.weight .*F32' page || fail "of other families: a norm"
 status 0 hvqz -d --dtype bf16 -o bf16.gguf q.hvqz
 status 0 hvqz -lv bf16.gguf >page
 grep -q 'token_embd.weight .*BF16' page || fail "-d --dtype bf16 made no BF16"
