@@ -170,7 +170,8 @@ static enum where name_output(const struct task *t, char **name)
 		return folder ? TO_FOLDER : TO_FILE;
 	if (errno == ENOMEM)
 		message_error(in->name, "out of memory");
-	else if (a->mode == MODE_ENCODE)
+	else if (a->mode == MODE_ENCODE ||
+		 (a->mode == MODE_CONVERT && !t->packed))
 		message_error(in->name, "has no name that an output's could "
 			      "be made of: say it with -o");
 	else

@@ -131,8 +131,11 @@ says "9000000 of 11624768 bytes are in files that are kept as they are"
 says "'optimizer.pt' is the largest"
 status 0 hvqz -f --lossless big
 silent
-status 1 hvqz .
-says "with -o"
+for to in "" "--to safetensors"; do
+	# shellcheck disable=SC2086
+	status 1 hvqz $to .
+	says "with -o"
+done
 
 # tar on the pipe, there and back; nothing of it is left in TMPDIR.
 mkdir tmp
