@@ -190,6 +190,21 @@ out:
 
 /* ---- all of it ---- */
 
+/* Of several models in a folder or an archive none is the one. */
+static enum hvqz_ret check_any_own(const struct model *m,
+				   const struct format_wish *wish,
+				   struct hvqz_err *err)
+{
+	if (!wish->files)
+		return HVQZ_OK;
+	for (size_t i = 0; i < m->n_tensors; i++)
+		if (!pieces_is_file(wish->files, m->tensors[i].name))
+			return HVQZ_OK;
+	return hvqz_fail(err, HVQZ_UNSUPPORTED,
+			 "no tensor in the %s is the model's own: of several "
+			 "models each is converted by itself", m->format);
+}
+
 static enum hvqz_ret read_config(const struct format_wish *wish,
 				 struct hf_config *c, struct hvqz_err *err)
 {
@@ -214,6 +229,7 @@ static enum hvqz_ret make(struct remap *r, const struct format_wish *wish,
 	struct hf_config c;
 	enum hvqz_ret ret;
 
+	TRY_OUT(check_any_own(r->from, wish, err));
 	TRY_OUT(read_config(wish, &c, err));
 	TRY_OUT(keep_all(r, &c, wish, err));
 	TRY_OUT(put_keys(&keys, r, &c, wish, err));
