@@ -85,9 +85,6 @@ static bool open_folder(struct in_file *in, const char *path, bool *good)
 	}
 	in->path = in->set ? in->set : folder;
 	in->name = in->set ? path : folder;
-	/* So that no output takes the place of the part that was named. */
-	if (in->set && stat(path, &st) < 0)
-		memset(&st, 0, sizeof(st));
 	in->st = st;
 	in->fd = -1;
 	in->inside = suffix_add(folder, "/");
@@ -290,6 +287,12 @@ static bool same_state(const struct in_file *in, const struct stat *st)
 {
 	return st->st_size == in->st.st_size &&
 	       same_time(st->st_mtim, in->st.st_mtim);
+}
+
+bool in_is(const struct in_file *in, const struct stat *st)
+{
+	return (in->st.st_dev == st->st_dev && in->st.st_ino == st->st_ino) ||
+	       (in->set && in_folder_has(in->folder, st));
 }
 
 bool in_unchanged(const struct in_file *in)

@@ -302,6 +302,15 @@ bool in_folder_unchanged(const struct in_folder *f)
 	return true;
 }
 
+bool in_folder_has(const struct in_folder *f, const struct stat *st)
+{
+	for (size_t i = 0; i < f->files.n; i++)
+		if (f->states[i].dev == st->st_dev &&
+		    f->states[i].ino == st->st_ino)
+			return true;
+	return false;
+}
+
 void in_folder_close(struct in_folder *f)
 {
 	if (!f)

@@ -10,6 +10,7 @@
 #include "formats/folder.h"
 
 #include <stdbool.h>
+#include <sys/stat.h>
 
 struct in_folder;
 
@@ -27,6 +28,9 @@ void in_folder_source(struct in_folder *f, struct source *src);
 
 /* Have all files kept their sizes and times? False: error message. */
 bool in_folder_unchanged(const struct in_folder *f);
+
+/* Is it one of the files? */
+bool in_folder_has(const struct in_folder *f, const struct stat *st);
 
 void in_folder_close(struct in_folder *f);
 

@@ -24,9 +24,7 @@ static const char *about(const struct out_file *out)
 /* Is st the file that the output is made of? */
 static bool is_input(const struct out_file *out, const struct stat *st)
 {
-	return out->in && S_ISREG(st->st_mode) &&
-	       st->st_dev == out->in->st.st_dev &&
-	       st->st_ino == out->in->st.st_ino;
+	return out->in && S_ISREG(st->st_mode) && in_is(out->in, st);
 }
 
 /* The open descriptor, written as it is: a pipe, a device, a terminal. */

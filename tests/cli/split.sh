@@ -127,6 +127,9 @@ says "--rm"
 status 1 hvqz -f --to gguf -o "$two" "$two"
 says "is the input"
 same "$two" kept/m-00002-of-00003.gguf
+status 1 hvqz -f --to gguf -o "$three" "$two"
+says "is the input"
+same "$three" kept/m-00003-of-00003.gguf
 
 # Parts that do not make a whole.
 refuse() {
