@@ -128,6 +128,37 @@ static enum hvqz_ret put_frequencies(struct remap *r,
 	return buf_ok(&r->first, err);
 }
 
+/* One file of several is no model: each layer has to have something. */
+static enum hvqz_ret check_layers(const struct model *to,
+				  const struct lm_config *c,
+				  struct hvqz_err *err)
+{
+	bool *there = calloc(c->n_layers + 1, sizeof(*there));
+	enum hvqz_ret ret = HVQZ_OK;
+
+	if (!there)
+		return hvqz_nomem(err, c->n_layers, "the layers");
+	for (size_t i = 0; i < to->n_tensors; i++) {
+		const char *name = to->tensors[i].name;
+		unsigned long n;
+
+		if (strncmp(name, "blk.", 4))
+			continue;
+		n = strtoul(name + 4, NULL, 10);
+		if (n < c->n_layers)
+			there[n] = true;
+	}
+	for (size_t i = 0; i < c->n_layers && ret == HVQZ_OK; i++)
+		if (!there[i])
+			ret = hvqz_fail(err, HVQZ_DAMAGED,
+					"the model has no tensor of layer %zu, "
+					"and config.json gives it %zu layers: "
+					"is this one file of several?", i,
+					c->n_layers);
+	free(there);
+	return ret;
+}
+
 /* Two tensors of the source may not become one; its other files stay out. */
 static enum hvqz_ret keep_all(struct remap *r, const struct hf_config *c,
 			      const struct format_wish *wish,
@@ -141,7 +172,7 @@ static enum hvqz_ret keep_all(struct remap *r, const struct hf_config *c,
 	if (!model_find(&r->to, "token_embd.weight"))
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "the model has no model.embed_tokens.weight");
-	return HVQZ_OK;
+	return check_layers(&r->to, &c->lm, err);
 }
 
 /* ---- keys ---- */

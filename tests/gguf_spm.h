@@ -86,6 +86,7 @@ static inline void spm_embedding(struct buf *st)
 	struct model m = {0};
 
 	add(&m, &toys[0], "model.embed_tokens.weight", N_TOKENS, D);
+	add(&m, &toys[0], LAYER "input_layernorm.weight", D, 0);
 	make_file(&m, st);
 	model_free(&m);
 }

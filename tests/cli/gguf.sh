@@ -105,6 +105,14 @@ same pipe.safetensors kjv/model.safetensors
 hvqz --to gguf <kjv.tar | cmp -s - pipe.gguf || fail "a tar from a pipe"
 rm kjv/other.bin kjv/tokenizer.model
 
+# One file of several, here of an embedding and a layer.
+status 0 hvqz -x 'model.embed*' -x 'model.*.0.*' -o kjv/first.safetensors \
+	kjv.hvqz
+status 1 hvqz --to gguf kjv/first.safetensors
+says "no tensor of layer 1, and config.json gives it 6 layers"
+absent kjv/first.gguf
+rm kjv/first.safetensors
+
 # Other types on the way: of matrices, and only of those.
 status 0 hvqz --to gguf --dtype f32 -o f32.gguf kjv/model.safetensors
 status 0 hvqz --to safetensors -o f32.safetensors f32.gguf
