@@ -29,7 +29,7 @@ enum {
 	CONTAINER_MAX_COPIES = 16,	/* of one tensor */
 	CONTAINER_MAX_HEADER = 256 << 20,	/* bytes, unpacked */
 	CONTAINER_FREE_HEADER = 52 << 20,	/* up to here, however packed, */
-	CONTAINER_HEADER_RATIO = 16,		/* else so many times at most */
+	CONTAINER_HEADER_RATIO = 256,		/* else so many times at most */
 	CONTAINER_MAX_RATIO = 65536,	/* raw bytes per byte in the file */
 	CONTAINER_MAX_REST = 16 << 20,	/* bytes, unpacked */
 };

@@ -293,7 +293,7 @@ START_TEST(a_header_that_packs_too_well)
 	sink_init_null(&out);
 	ck_assert_int_eq(container_write_head(&w, &info, &out, &err),
 			 HVQZ_UNSUPPORTED);
-	ck_assert(strstr(err.msg, "above 52 MiB the most is 16 times"));
+	ck_assert(strstr(err.msg, "above 52 MiB the most is 256 times"));
 	info.model.head_len -= 1000;
 	ck_assert(!container_write_head(&w, &info, &out, &err));
 	container_writer_free(w);

@@ -238,7 +238,7 @@ const struct corpus_case container_cases_head[] = {
 	CASE("H2", AT_PROLOGUE_HASH, header_hash, BAD, "hash"),
 	CASE("H2", AT_PROLOGUE, header_over_limit, BAD, "256 MiB"),
 	CASE("H2", AT_PROLOGUE, header_raw_max, BAD, "256 MiB"),
-	CASE("H12", AT_PROLOGUE, header_ratio, BAD, "16 times"),
+	CASE("H12", AT_PROLOGUE, header_ratio, BAD, "256 times"),
 	CASE("H2", AT_PROLOGUE, header_stored_bound, BAD, "more than"),
 	CASE("H2", AT_PROLOGUE, header_stored_max, BAD, "more than"),
 	CASE("H2", AT_PROLOGUE, header_stored_long, BAD, "truncated"),
