@@ -160,6 +160,12 @@ static enum hvqz_ret find_byte_level(const json_t *root, struct gguf_cut *c,
 		return hvqz_fail(err, HVQZ_UNSUPPORTED,
 				 "tokenizer.json: its \"pre_tokenizer\" is "
 				 "none that we know llama.cpp's name of");
+	/* A word that is a token is one at once: by name in llama.cpp, too. */
+	if (flag(field_get(root, "model"), "ignore_merges", false) &&
+	    strcmp(pre, "llama-bpe") && strcmp(pre, "tekken"))
+		return hvqz_fail(err, HVQZ_UNSUPPORTED,
+				 "tokenizer.json has \"ignore_merges\", and "
+				 "llama.cpp's '%s' has not", pre);
 	/* llama.cpp takes text as it is; in NFC nearly all is anyway. */
 	if (normal && !hf_has_type(normal, "NFC"))
 		return hvqz_fail(err, HVQZ_UNSUPPORTED,

@@ -212,6 +212,7 @@ static enum hvqz_ret put_keys(struct gguf_keys *k, const struct remap *r,
 	TRY_OUT(format_wish_file(wish, "tokenizer.json", MAX_TOKENS,
 				 &b, err));
 	TRY_OUT(gguf_put_tokens(k, b.p, b.len, c, err));
+	TRY_OUT(gguf_put_chat(k, wish, err));
 	if (vectors)
 		gguf_put_string(k, "hvqz.vector_type", vectors);
 out:

@@ -5,6 +5,7 @@
 #ifndef FORMATS_GGUF_TOKENS_H
 #define FORMATS_GGUF_TOKENS_H
 
+#include "formats/format.h"
 #include "formats/gguf_write.h"
 #include "lm/config.h"
 
@@ -33,5 +34,13 @@ void gguf_put_config(struct gguf_keys *k, const struct hf_config *c);
 enum hvqz_ret gguf_put_tokens(struct gguf_keys *k, const uint8_t *json,
 			      size_t len, const struct hf_config *c,
 			      struct hvqz_err *err);
+
+/*
+ * tokenizer.chat_template, where tokenizer_config.json, chat_template.jinja or
+ * chat_template.json lies beside the model and has one.
+ */
+enum hvqz_ret gguf_put_chat(struct gguf_keys *k,
+			    const struct format_wish *wish,
+			    struct hvqz_err *err);
 
 #endif

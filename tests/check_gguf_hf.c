@@ -342,6 +342,8 @@ START_TEST(refused_files)
 		{1, "[[\"a\",\"b\"],\"\u0120 a\"]}}", "[]},\"normalizer\":1}",
 		 HVQZ_UNSUPPORTED, "normalizer"},
 		{1, "\"id\":2", "\"id\":5", HVQZ_DAMAGED, "vocab_size"},
+		{1, "\"vocab\":{\"a\":0,\"ab\":1}", "\"ignore_merges\":true",
+		 HVQZ_UNSUPPORTED, "ignore_merges"},
 		{1, "\"id\":2", "\"id\":0", HVQZ_DAMAGED,
 		 "both have the id 0"},
 		{1, "\"ab\":1", "\"ab\":0", HVQZ_DAMAGED,

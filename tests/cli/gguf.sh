@@ -70,6 +70,33 @@ status 0 hvqz --to gguf kjv/s.hvqz
 present kjv/s.gguf
 same s.gguf kjv/s.gguf
 
+# A chat's template comes along, wherever it is kept.
+mkdir chat
+cp kjv/config.json kjv/tokenizer.json kjv/model.safetensors chat
+has_template() {
+	status 0 hvqz --to gguf -fo chat.gguf "$1"
+	grep -qa "tokenizer.chat_template" chat.gguf || fail "no template: $2"
+	grep -qaF "$2" chat.gguf || fail "another template than $2"
+}
+status 0 hvqz --to gguf -o chat.gguf chat
+grep -qa "tokenizer.chat_template" chat.gguf && fail "a template of nothing"
+echo '{"chat_template": "{{ three }}"}' >chat/chat_template.json
+has_template chat '{{ three }}'
+printf '{%% two %%}' >chat/chat_template.jinja
+has_template chat/model.safetensors '{% two %}'
+echo '{"chat_template": [{"name": "tools", "template": "{{ no }}"},
+{"name": "default", "template": "{{ one }}"}]}' >chat/tokenizer_config.json
+has_template chat '{{ one }}'
+grep -qaF '{{ no }}' chat.gguf && fail "two templates"
+status 0 hvqz --lossless chat
+has_template chat.hvqz '{{ one }}'
+echo '{"chat_template": "{{ only }}"}' >chat/tokenizer_config.json
+has_template chat/model.safetensors '{{ only }}'
+echo '{' >chat/tokenizer_config.json
+status 1 hvqz --to gguf -o bad.gguf chat
+says "tokenizer_config.json: "
+absent bad.gguf
+
 # From a folder, tar and zip of it, and .hvqz of these, with its files in it;
 # what else is in the folder stays out.
 rm kjv/s.hvqz kjv/s.gguf
