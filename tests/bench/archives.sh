@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# archives.sh - a large tar and a large NPZ through a pipe, there and back.
+# archives.sh - a large tar, NPZ and GGUF through a pipe, there and back.
 #
-# Neither can be read front to back, so each is copied to a nameless file in
-# TMPDIR first: the disk needs SIZE, memory must not. The law of this file: what
-# comes back is what went in, and no step takes more than LIMIT MiB, or exit 1.
+# The first two cannot be read front to back, so each is copied to a nameless
+# file in TMPDIR first: the disk needs SIZE, memory must not. The law of this
+# file: what comes back is what went in, and no step takes more than LIMIT MiB,
+# or exit 1.
 #
 #	SIZE=3G  THREADS=2  LIMIT=300  DTYPE=f16  SHAPE=4096x4096
 # shellcheck source=tests/bench/common.sh
@@ -32,7 +33,7 @@ told() {
 	[ "$rss" -le "$worst" ] || worst=$rss
 }
 
-for kind in tar npz; do
+for kind in tar npz gguf; do
 	gen "$kind" | tee >(md5sum >"$tmp/before") |
 		"$BENCH/peak_rss" "$tmp/report" \
 			"$HVQZ" -q --lossless -T "$THREADS" >"$tmp/packed"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """gen_archive.py KIND - gen_model's safetensors on standard input, as a tar
-with a model folder in it or as an NPZ file on standard output.
+with a model folder in it, an NPZ or a GGUF file on standard output.
 
 Both are written as they come: nothing is kept but a piece at a time.
 """
@@ -60,6 +60,27 @@ def write_npz(_head, tensors, source, sink):
                 copy(source, member, size)
 
 
+def gguf_text(text):
+    return struct.pack("<Q", len(text)) + text.encode()
+
+
+def write_gguf(_head, tensors, source, sink):
+    align, off = 32, 0
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), 1)
+    head += gguf_text("general.architecture") + struct.pack("<I", 8)
+    head += gguf_text("none")
+    for name, dtype, shape, size in tensors:
+        head += gguf_text(name[-63:]) + struct.pack("<I", len(shape))
+        head += struct.pack(f"<{len(shape)}Q", *shape[::-1])
+        head += struct.pack("<IQ", {"F32": 0, "F16": 1, "BF16": 30}[dtype],
+                            off)
+        off += size + -size % align
+    sink.write(head + bytes(-len(head) % align))
+    for _, _, _, size in tensors:
+        copy(source, sink, size)
+        sink.write(bytes(-size % align))
+
+
 def main():
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     n = source.read(8)
@@ -69,8 +90,8 @@ def main():
     tensors = [(name, t["dtype"], t["shape"],
                 t["data_offsets"][1] - t["data_offsets"][0])
                for _, name, t in tensors]
-    {"tar": write_tar, "npz": write_npz}[sys.argv[1]](head, tensors, source,
-                                                      sink)
+    write = {"tar": write_tar, "npz": write_npz, "gguf": write_gguf}
+    write[sys.argv[1]](head, tensors, source, sink)
 
 
 main()
