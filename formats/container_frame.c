@@ -16,11 +16,8 @@
 #include <stdlib.h>
 #include <zstd.h>
 
-enum {
-	WINDOW_LOG = 23,
-	/* Above this, level 19 costs seconds and gains little. */
-	LARGE = 2 << 20,
-};
+/* Above this, level 19 costs seconds and gains little. */
+enum { LARGE = 2 << 20 };
 
 enum hvqz_ret container_pack_frame(const uint8_t *raw, size_t len,
 				   struct buf *out, struct hvqz_err *err)
@@ -104,9 +101,8 @@ enum hvqz_ret container_load_frame(struct source *src, const char *what,
 	}
 	TRY_OUT(zframe_check(stored, n, what, raw_len, err));
 	d = ZSTD_createDCtx();
-	if (!d || ZSTD_isError(ZSTD_DCtx_setParameter(d, ZSTD_d_windowLogMax,
-						      WINDOW_LOG))) {
-		ret = hvqz_nomem(err, ZFRAME_MAX_WINDOW, "zstd");
+	if (!d) {
+		ret = hvqz_nomem(err, 1 << 17, "zstd");
 		goto out;
 	}
 	ret = unpack(d, stored, n, what, (size_t)raw_len, raw, err);
