@@ -103,6 +103,7 @@ struct format_wish {
 	const struct pieces *files;
 	const char *name;	/* the model's, for people; or NULL */
 	enum dtype dtype;	/* of matrices; 0: as they are */
+	uint64_t *n_clamped;	/* plus weights too large for it; or NULL */
 	/* Whom to hand the new model to, instead of the format's writer. */
 	const struct writer_ops *writer;
 	void *writer_state;	/* what its plan() finds in *state */

@@ -63,12 +63,18 @@ out:
 	return ret;
 }
 
-/* To that writer, which will find `wish` in its state. */
-static enum hvqz_ret start(const struct model *m, const struct pieces *files,
-			   enum dtype matrix, const struct writer_ops *writer,
-			   void *wish, void **state, struct hvqz_err *err)
+/* To that writer, which will find `next` in its state. */
+static enum hvqz_ret start(const struct model *m,
+			   const struct format_wish *wish, enum dtype matrix,
+			   const struct writer_ops *writer,
+			   struct format_wish *next, void **state,
+			   struct hvqz_err *err)
 {
-	const struct format_wish to = {.writer = writer, .writer_state = wish};
+	const struct format_wish to = {
+		.writer = writer,
+		.writer_state = next,
+		.n_clamped = wish ? wish->n_clamped : NULL,
+	};
 	struct remap *r;
 	enum hvqz_ret ret;
 
@@ -76,7 +82,7 @@ static enum hvqz_ret start(const struct model *m, const struct pieces *files,
 	r = remap_new(m, err);
 	if (!r)
 		return HVQZ_NOMEM;
-	ret = make_model(r, files, matrix, err);
+	ret = make_model(r, wish ? wish->files : NULL, matrix, err);
 	if (ret == HVQZ_OK)
 		ret = remap_start(r, NULL, &to, err);
 	if (ret != HVQZ_OK)
@@ -91,8 +97,8 @@ static enum hvqz_ret plan(const struct model *m, void **state,
 {
 	const struct format_wish *wish = *state;
 
-	return start(m, wish ? wish->files : NULL, wish ? wish->dtype : 0,
-		     &gguf_writer, NULL, state, err);
+	return start(m, wish, wish ? wish->dtype : 0, &gguf_writer, NULL,
+		     state, err);
 }
 
 /* What else is wished is the other converter's affair. */
@@ -101,8 +107,7 @@ static enum hvqz_ret plan_hf(const struct model *m, void **state,
 {
 	struct format_wish *wish = *state;
 
-	return start(m, wish ? wish->files : NULL, 0, &hf_from_gguf, wish,
-		     state, err);
+	return start(m, wish, 0, &hf_from_gguf, wish, state, err);
 }
 
 const struct writer_ops gguf_merge = {

@@ -88,6 +88,7 @@ enum hvqz_ret remap_start(struct remap *r, const struct writer_ops *writer,
 			  struct hvqz_err *err)
 {
 	r->writer = writer;
+	r->n_clamped = wish ? wish->n_clamped : NULL;
 	if (wish && wish->writer) {
 		r->writer = wish->writer;
 		r->state = wish->writer_state;
@@ -133,7 +134,7 @@ static enum hvqz_ret convert(struct remap *r, const struct buf *in,
 {
 	const struct tensor *t = &r->from->tensors[r->tensor];
 	const struct remap_tensor *how = &r->t[r->tensor];
-	size_t n = in->len / (dtype_bits(t->dtype) / 8);
+	size_t n = in->len / (dtype_bits(t->dtype) / 8), clamped;
 	uint8_t *to;
 
 	if (r->wide_len < 2 * n) {
@@ -146,7 +147,9 @@ static enum hvqz_ret convert(struct remap *r, const struct buf *in,
 	if (!to || !r->wide)
 		return hvqz_nomem(err, 12 * n, "converted weights");
 	weights_widen(t->dtype, in->p, n, r->wide);
-	weights_narrow_any(how->dtype, r->wide, n, to);
+	clamped = weights_narrow_any(how->dtype, r->wide, n, to);
+	if (r->n_clamped)
+		*r->n_clamped += clamped;
 	if (!how->exact)
 		return HVQZ_OK;
 	weights_widen(how->dtype, to, n, r->wide + n);

@@ -36,6 +36,7 @@ struct remap {
 	void *state;		/* the writer's */
 	size_t tensor;		/* where put() is, */
 	uint64_t done;		/* and how far into it */
+	uint64_t *n_clamped;	/* the wish's */
 	/* Bytes that are dealt with together, and as they go out. */
 	struct buf unit, turned, out;
 	float *wide;

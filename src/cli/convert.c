@@ -243,6 +243,7 @@ static enum hvqz_ret run_with(struct task *t, const char *archive,
 		return job_extract(&t->env, &ext, src, out, &t->rep, err);
 	beside_wish(&beside, t->in.folder ? t->in.inside : t->in.path, archive,
 		    dec.dtype, &wish);
+	wish.n_clamped = &t->rep.n_clamped;
 	if (t->args->mode == MODE_CONVERT && !t->packed) {
 		struct convert_options con = {.to = dec.to, .wish = &wish};
 
@@ -308,6 +309,7 @@ static bool work(struct task *t, struct sink *out)
 		return false;
 	if (!in_unchanged(&t->in) || !base_file_unchanged(t->base))
 		return false;
+	report_clamped(a, t->in.name, &t->rep);
 	if (t->damaged)
 		return true;
 	if (a->encode.dry_run)

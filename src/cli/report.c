@@ -75,6 +75,19 @@ void report_done(const struct args *args, const char *file,
 		     text_memory(rep->memory_most, most));
 }
 
+void report_clamped(const struct args *args, const char *file,
+		    const struct job_report *rep)
+{
+	enum dtype to = args->mode == MODE_EXTRACT ? args->extract.dtype
+						   : args->decode.dtype;
+	char n[TEXT_LEN];
+
+	if (rep->n_clamped)
+		message_warn(file, "%s of the weights became the largest "
+			     "number of %s: they are beyond it",
+			     text_number(rep->n_clamped, n), dtype_name(to));
+}
+
 void report_plan(const char *file, const struct job_report *rep)
 {
 	char bytes[TEXT_LEN], tensors[TEXT_LEN], params[TEXT_LEN];

@@ -8,6 +8,10 @@
 void report_done(const struct args *args, const char *file,
 		 const struct job_report *rep, double seconds);
 
+/* A warning, where --dtype was too narrow for some weights. */
+void report_clamped(const struct args *args, const char *file,
+		    const struct job_report *rep);
+
 /* On standard output. */
 void report_plan(const char *file, const struct job_report *rep);
 

@@ -93,14 +93,19 @@ void weights_narrow(enum dtype dtype, const float *w, size_t n, uint8_t *raw)
 		narrow(dtype, clamp(w[i], max), raw, i);
 }
 
-void weights_narrow_any(enum dtype dtype, const float *w, size_t n,
-			uint8_t *raw)
+size_t weights_narrow_any(enum dtype dtype, const float *w, size_t n,
+			  uint8_t *raw)
 {
 	float max = largest(dtype);
+	size_t clamped = 0;
 
-	for (size_t i = 0; i < n; i++)
-		narrow(dtype, isfinite(w[i]) ? clamp(w[i], max) : w[i], raw,
-		       i);
+	for (size_t i = 0; i < n; i++) {
+		float v = isfinite(w[i]) ? clamp(w[i], max) : w[i];
+
+		clamped += fabsf(w[i]) > max && isfinite(w[i]);
+		narrow(dtype, v, raw, i);
+	}
+	return clamped;
 }
 
 enum { ERROR_STEP = 4096 };	/* elements summed in single precision */

@@ -27,9 +27,12 @@ bool weights_widen_turned(enum dtype dtype, const uint8_t *raw, size_t rows,
 /* n elements of w to raw, clamped. */
 void weights_narrow(enum dtype dtype, const float *w, size_t n, uint8_t *raw);
 
-/* The same, but infinities and NaNs stay what they are. */
-void weights_narrow_any(enum dtype dtype, const float *w, size_t n,
-			uint8_t *raw);
+/*
+ * The same, but infinities and NaNs stay what they are. Returns how many
+ * weights were too large and were clamped.
+ */
+size_t weights_narrow_any(enum dtype dtype, const float *w, size_t n,
+			  uint8_t *raw);
 
 /*
  * noise = Σ (a − b)², signal = Σ a² over n elements of two raw slabs, in single

@@ -64,6 +64,7 @@ static enum hvqz_ret put(void *ctx, void *slot, struct hvqz_err *err)
 		damage_put(&j->damage, u);
 	if (j->writer)
 		TRY(j->writer->put(j->state, j->out, u->bytes, u->len, err));
+	j->rep->n_clamped += u->n_clamped;
 	if (u->as == u->head.tensor && !u->lost) {
 		j->n_good += !u->bad;
 		report_chunk(j->rep, &u->head);

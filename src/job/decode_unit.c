@@ -72,8 +72,9 @@ enum dtype restored_dtype(const struct container_info *info, size_t t,
 }
 
 /* n elements of d->raw in another floating-point dtype to d->conv. */
-static enum hvqz_ret convert(struct decode_desk *d, size_t n, enum dtype from,
-			     enum dtype to, struct hvqz_err *err)
+static enum hvqz_ret convert(struct decode_unit *u, struct decode_desk *d,
+			     size_t n, enum dtype from, enum dtype to,
+			     struct hvqz_err *err)
 {
 	size_t len = n * (dtype_bits(to) / 8);
 	float *wide = refill(&d->wide, n * sizeof(float));
@@ -84,7 +85,7 @@ static enum hvqz_ret convert(struct decode_desk *d, size_t n, enum dtype from,
 				  "converted rows");
 	/* Rows kept exactly because of a NaN or an infinity keep those. */
 	weights_widen(from, d->raw.p, n, wide);
-	weights_narrow_any(to, wide, n, conv);
+	u->n_clamped = weights_narrow_any(to, wide, n, conv);
 	return HVQZ_OK;
 }
 
@@ -154,6 +155,7 @@ enum hvqz_ret decode_unit_run(struct decode_unit *u, struct decode_desk *d,
 	struct codec_env with_base = *env;
 	struct hvqz_err why = {0};
 
+	u->n_clamped = 0;
 	TRY(container_check_payload(info, &u->head, u->payload.p, err));
 	if (!refill(&d->raw, u->head.raw_len))
 		return hvqz_nomem(err, u->head.raw_len, "a chunk's rows");
@@ -171,7 +173,7 @@ enum hvqz_ret decode_unit_run(struct decode_unit *u, struct decode_desk *d,
 		return chunk_fail(info, &u->head, &why, err);
 	TRY(container_check_raw(info, &u->head, d->raw.p, err));
 	if (to != t->dtype)
-		TRY(convert(d, u->head.raw_len / (dtype_bits(t->dtype) / 8),
+		TRY(convert(u, d, u->head.raw_len / (dtype_bits(t->dtype) / 8),
 			    t->dtype, to, err));
 	hand_over(u, to == t->dtype ? &d->raw : &d->conv);
 	return HVQZ_OK;
@@ -205,6 +207,7 @@ enum hvqz_ret decode_unit_go_on(struct decode_unit *u, struct decode_desk *d,
 	enum hvqz_ret ret = HVQZ_DAMAGED;
 
 	u->bad = false;
+	u->n_clamped = 0;
 	if (!u->lost)
 		ret = decode_unit_run(u, d, env, info, base, wanted,
 				      &u->err);

@@ -182,6 +182,7 @@ static enum hvqz_ret put(void *ctx, void *slot, struct hvqz_err *err)
 	}
 	TRY(safetensors_writer.put(j->state, j->out, u->bytes + a,
 				   (size_t)(b - a), err));
+	j->rep->n_clamped += u->n_clamped;
 	if (!u->lost)
 		report_chunk(j->rep, &u->head);
 	if (j->env->progress)

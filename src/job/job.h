@@ -88,6 +88,8 @@ struct job_report {
 	double loss;		/* estimated KL, nats per token; 0: unknown */
 	uint64_t n_copies;		/* tensors stored as others' copies */
 	uint64_t n_nonfinite;		/* chunks gone lossless for NaN/Inf */
+	/* Weights too large for the dtype asked for, now its largest number. */
+	uint64_t n_clamped;
 	uint64_t n_damaged;		/* chunks that are bad or not there */
 	/* An error is all that is wrong: everything else is on the sink. */
 	bool complete;

@@ -77,6 +77,27 @@ status 0 hvqz -d --dtype f32 <plain >wide
 status 0 hvqz -d --dtype source --to safetensors <plain >narrow
 status 0 hvqz -d <plain >narrow2
 same narrow narrow2
+# F16 ends at 65,504: what is beyond becomes that, and it is said.
+{
+	printf '@\0\0\0\0\0\0\0%s' \
+	    '{"big":{"dtype":"BF16","shape":[64,64],"data_offsets":[0,8192]}}'
+	printf '\164\111\164\111\164\311'
+	# shellcheck disable=SC2046 # so often
+	printf '\0\077%.0s' $(seq 4093)
+} >big
+status 2 hvqz --to safetensors --dtype f16 <big >small
+says "3 of the weights became the largest number of F16"
+[ "$(tail -c 8192 small | od -An -N6 -tx2 | tr -d ' ')" = 7bff7bfffbff ] ||
+	fail "1e6 is not 65,504 in F16"
+status 0 hvqz --to safetensors --dtype f32 <big >large
+silent
+status 0 hvqz --bits 8 <big >big.hvqz
+status 2 hvqz -d --dtype f16 <big.hvqz >small2
+says "became the largest number of F16"
+status 2 hvqz -x big --dtype f16 big.hvqz >small2
+says "became the largest number of F16"
+status 0 hvqz -d <big.hvqz >large
+silent
 
 # NaN and infinity: kept exactly, with a warning that makes the status 2.
 status 0 hvqz --lossless -o exact "$MODEL"
