@@ -309,7 +309,7 @@ START_TEST(the_record_is_as_the_law_has_it)
 	ck_assert_uint_eq(out.len, sizeof(by_hand));
 	ck_assert_mem_eq(out.p, by_hand, out.len);
 	from = (struct cursor){by_hand, by_hand + sizeof(by_hand)};
-	ck_assert_int_eq(condition_get(&d, 4, &from, &err), HVQZ_OK);
+	ck_assert_int_eq(condition_get(&d, 4, 16, &from, &err), HVQZ_OK);
 	ck_assert_uint_eq(cur_left(&from), 0);
 	ck_assert_uint_eq(d.seed, 0x01020304);
 	ck_assert_mem_eq(d.code, c.code, 4 * sizeof(*c.code));
@@ -337,7 +337,8 @@ START_TEST(records_come_back)
 		c.alpha = v;
 		ck_assert_int_eq(condition_put(&c, &out, &err), HVQZ_OK);
 		from = (struct cursor){out.p, out.p + out.len};
-		ck_assert_int_eq(condition_get(&d, n, &from, &err), HVQZ_OK);
+		ck_assert_int_eq(condition_get(&d, n, 16 * n, &from, &err),
+				 HVQZ_OK);
 		ck_assert_uint_eq(cur_left(&from), 0);
 		ck_assert_uint_eq(d.alpha, v);
 		memcpy(y, x, n * sizeof(*y));

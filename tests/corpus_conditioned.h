@@ -235,6 +235,7 @@ DAMAGE(block_2, p[AT_BLOCK] = 1)
 DAMAGE(block_across, p[AT_FLAGS] = 1)
 DAMAGE(levels_33, p[AT_LEVELS] = 33)
 DAMAGE(levels_255, p[AT_LEVELS] = 255)
+DAMAGE(levels_13, p[AT_LEVELS] = 13)
 DAMAGE(levels_without_block, no_block(m, 3, false))
 DAMAGE(seeded_without_block, no_block(m, 0, true))
 DAMAGE(scale_127, scales(m, 127))
@@ -317,6 +318,8 @@ static const struct {
 	{"across", block_across, HVQZ_DAMAGED, "2^2 do not divide 6 channels"},
 	{"33 levels", levels_33, HVQZ_DAMAGED, "33 levels of rotations"},
 	{"255 levels", levels_255, HVQZ_DAMAGED, "255 levels of rotations"},
+	{"13 levels", levels_13, HVQZ_DAMAGED,
+	 "13 levels of 6 angles for 72 weights"},
 	{"levels of none", levels_without_block, HVQZ_DAMAGED,
 	 "3 levels of rotations in blocks of 2^0"},
 	{"seeded of none", seeded_without_block, HVQZ_DAMAGED,

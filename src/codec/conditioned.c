@@ -136,8 +136,8 @@ enum hvqz_ret conditioned_get(struct conditioned *q, const struct slab *slab,
 	*q = (struct conditioned){0};
 	TRY(get_head(q, slab, &c, &n_out, err));
 	TRY(condition_get(&q->cond,
-			  q->across ? slab->n_rows : (size_t)slab->n_cols, &c,
-			  err));
+			  q->across ? slab->n_rows : (size_t)slab->n_cols,
+			  slab->n_rows * slab->n_cols, &c, err));
 	if (head_only)
 		return HVQZ_OK;
 	if (!varint_get(&c, &body_len))
@@ -268,7 +268,7 @@ static uint64_t decode_memory(const struct slab *slab)
 		most = need > most ? need : most;
 	}
 	/* V, outliers at their most, the conditioner, a few rows. */
-	return most + n * 4 + n / 2 * 6 + condition_memory(longest) +
+	return most + n * 4 + n / 2 * 6 + condition_memory(longest, n) +
 	       longest * (LINES + 1) * 4;
 }
 

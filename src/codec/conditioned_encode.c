@@ -141,5 +141,5 @@ uint64_t conditioned_encode_memory(const struct slab *slab,
 	 */
 	most = decode + n * 4 > most ? decode + n * 4 : most;
 	return most + n * 8 + slab->raw_len * (uint64_t)5 +
-	       3 * condition_memory(longest) + longest * 64;
+	       3 * condition_memory(longest, n) + longest * 64;
 }

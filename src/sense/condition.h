@@ -131,11 +131,15 @@ static inline size_t condition_pair(const struct conditioner *c,
 enum hvqz_ret condition_put(const struct conditioner *c, struct buf *out,
 			    struct hvqz_err *err);
 
-/* Read one of n channels; ready. The caller frees *c, also after an error. */
+/*
+ * Read one of n channels for n_weights weights; ready. The caller frees *c,
+ * also after an error.
+ */
 enum hvqz_ret condition_get(struct conditioner *c, size_t n,
-			    struct cursor *from, struct hvqz_err *err);
+			    uint64_t n_weights, struct cursor *from,
+			    struct hvqz_err *err);
 
-/* The most bytes a conditioner of n channels keeps. */
-uint64_t condition_memory(size_t n);
+/* The most bytes that a conditioner of n channels keeps. */
+uint64_t condition_memory(size_t n, uint64_t n_weights);
 
 #endif

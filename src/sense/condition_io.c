@@ -27,8 +27,9 @@ enum hvqz_ret condition_put(const struct conditioner *c, struct buf *out,
 	return buf_ok(out, err);
 }
 
-static enum hvqz_ret get_head(struct conditioner *c, struct cursor *from,
-			      unsigned *levels, struct hvqz_err *err)
+static enum hvqz_ret get_head(struct conditioner *c, uint64_t n_weights,
+			      struct cursor *from, unsigned *levels,
+			      struct hvqz_err *err)
 {
 	uint8_t flags, alpha, log_block, n_levels;
 
@@ -53,6 +54,11 @@ static enum hvqz_ret get_head(struct conditioner *c, struct cursor *from,
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "%u levels of rotations in blocks of 2^%u",
 				 n_levels, log_block);
+	/* Angles of 0 take no bytes, but memory. */
+	if (n_levels * (uint64_t)(c->n / 2) > n_weights)
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "%u levels of %zu angles for %" PRIu64
+				 " weights", n_levels, c->n / 2, n_weights);
 	*levels = n_levels;
 	c->alpha = alpha;
 	condition_rotate(c, log_block, flags & SEEDED, 0);
@@ -80,13 +86,14 @@ static enum hvqz_ret check_angles(const struct conditioner *c, size_t n_bytes,
 }
 
 enum hvqz_ret condition_get(struct conditioner *c, size_t n,
-			    struct cursor *from, struct hvqz_err *err)
+			    uint64_t n_weights, struct cursor *from,
+			    struct hvqz_err *err)
 {
 	const uint8_t *before = from->p;
 	unsigned levels = 0;
 
 	TRY(condition_init(c, n, err));
-	TRY(get_head(c, from, &levels, err));
+	TRY(get_head(c, n_weights, from, &levels, err));
 	TRY(shortlist_get(from, c->code, NULL, n, CONDITION_MAX_SCALE,
 			  "scales", err));
 	TRY(condition_add_levels(c, levels, err));
@@ -98,8 +105,11 @@ enum hvqz_ret condition_get(struct conditioner *c, size_t n,
 	return HVQZ_OK;
 }
 
-uint64_t condition_memory(size_t n)
+uint64_t condition_memory(size_t n, uint64_t n_weights)
 {
-	return (uint64_t)n * (sizeof(int32_t) + sizeof(float) +
-			      CONDITION_MAX_LEVELS / 2 * sizeof(int32_t));
+	uint64_t angles = (uint64_t)CONDITION_MAX_LEVELS * (n / 2);
+
+	angles = angles < n_weights ? angles : n_weights;
+	return n * (uint64_t)(sizeof(int32_t) + sizeof(float)) +
+	       angles * sizeof(int32_t);
 }
