@@ -18,6 +18,7 @@ enum {
 	MIN_TENSOR_LEN = 4 + 1 + 1 + 1 + 1,
 	MIN_NOTE_LEN = 2 + 1 + 4,
 	MAX_KEY = 65535,
+	MAX_NOTES = 65536,	/* a few bytes each, and a hundred of memory */
 };
 
 /*
@@ -143,6 +144,9 @@ enum hvqz_ret container_note(struct container_info *info, const char *key,
 {
 	size_t key_len = strlen(key), value_len = strlen(value);
 
+	if (info->n_notes == MAX_NOTES)
+		return hvqz_fail(err, HVQZ_USAGE,
+				 "more than %d remarks", MAX_NOTES);
 	if (!key_len || key_len > MAX_KEY || value_len > UINT32_MAX ||
 	    !is_text((const uint8_t *)key, key_len) ||
 	    !is_text((const uint8_t *)value, value_len))
@@ -436,6 +440,10 @@ static enum hvqz_ret parse_notes(struct cursor *c, struct container_info *info,
 				 "%" PRIu32
 				 " remarks are announced in %zu bytes",
 				 n, cur_left(c));
+	if (n > MAX_NOTES)
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "%" PRIu32 " remarks; the most is %d", n,
+				 MAX_NOTES);
 	for (uint32_t i = 0; i < n; i++) {
 		const uint8_t *key, *value;
 		uint16_t key_len;

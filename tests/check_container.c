@@ -275,6 +275,9 @@ START_TEST(writer_refuses)
 	ck_assert(!container_note(&info, "k", "later", &err));
 	ck_assert_str_eq(container_find_note(&info, "k"), "v");
 	ck_assert_ptr_null(container_find_note(&info, "K"));
+	while (info.n_notes < 65536)
+		ck_assert(!container_note(&info, "k", "v", &err));
+	ck_assert_int_eq(container_note(&info, "k", "v", &err), HVQZ_USAGE);
 	container_info_free(&info);
 }
 END_TEST

@@ -102,6 +102,20 @@ CHANGE(rank_255, *image_in_header(im, "b.bias", 2) = 255)
 CHANGE(dims_overflow, put_le64(image_in_header(im, "a.weight", 3), 1ull << 62))
 CHANGE(dim_changed, put_le64(image_in_header(im, "b.bias", 3), 6))
 CHANGE(notes_max, put_le32(im->header.p + im->header.len - 28, UINT32_MAX))
+
+/* n remarks in all, each but the first the shortest that there is. */
+static void notes(struct image *im, uint32_t n)
+{
+	put_le32(im->header.p + im->header.len - 28, n);
+	while (--n) {
+		buf_u16(&im->header, 1);
+		buf_u8(&im->header, 'k');
+		buf_u32(&im->header, 0);
+	}
+}
+
+CHANGE(notes_most, notes(im, 65536))
+CHANGE(notes_too_many, notes(im, 65537))
 CHANGE(notes_more, put_le32(im->header.p + im->header.len - 28, 2))
 CHANGE(note_value_long, put_le32(image_in_header(im, "encoder", 0), 12))
 CHANGE(note_value_bad, *image_in_header(im, "encoder", 5) = 0xff)
@@ -278,6 +292,9 @@ const struct corpus_case container_cases_head[] = {
 	CASE("H2", AT_HEADER, dim_changed, BAD, "the table"),
 	CASE("H2", AT_HEADER, notes_max, BAD, "announced"),
 	CASE("H2", AT_HEADER, notes_more, BAD, "remarks"),
+	CASE("H2", AT_HEADER, notes_most, HVQZ_OK, ""),
+	CASE("H2", AT_HEADER, notes_too_many, BAD,
+	     "65537 remarks; the most is 65536"),
 	CASE("H2", AT_HEADER, note_key_empty, BAD, "remark"),
 	CASE("H2", AT_HEADER, note_value_long, BAD, "remarks"),
 	CASE("H2", AT_HEADER, note_value_bad, BAD, "UTF-8"),
