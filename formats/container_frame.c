@@ -45,45 +45,12 @@ uint64_t container_frame_bound(uint64_t raw_len)
 	return raw_len + raw_len / 256 + 64;
 }
 
-static enum hvqz_ret bad_frame(const char *what, const char *why,
-			       struct hvqz_err *err)
-{
-	return hvqz_fail(err, HVQZ_DAMAGED, "%s's zstd frame %s", what, why);
-}
-
-/* stored[n] to raw, in place: no window of its own is needed. */
-static enum hvqz_ret unpack(ZSTD_DCtx *d, const uint8_t *stored, size_t n,
-			    const char *what, size_t raw_len, struct buf *raw,
-			    struct hvqz_err *err)
-{
-	size_t len = ZSTD_findFrameCompressedSize(stored, n), got;
-
-	/* One spare byte: a pointer even when there is nothing. */
-	if (!buf_reserve(raw, raw_len + 1))
-		return hvqz_nomem(err, raw_len, what);
-	if (ZSTD_isError(len))
-		return bad_frame(what, "is longer or shorter than it says",
-				 err);
-	got = ZSTD_decompressDCtx(d, raw->p, raw_len, stored, len);
-	if (ZSTD_isError(got))
-		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "%s's zstd frame is damaged: %s", what,
-				 ZSTD_getErrorName(got));
-	if (got != raw_len)
-		return bad_frame(what, "is shorter than it says", err);
-	if (len != n)
-		return bad_frame(what, "is followed by other bytes", err);
-	raw->len = got;
-	return HVQZ_OK;
-}
-
 enum hvqz_ret container_load_frame(struct source *src, const char *what,
 				   uint64_t raw_len, uint64_t stored_len,
 				   uint64_t hash, struct buf *raw,
 				   struct hvqz_err *err)
 {
 	uint8_t *stored = NULL;
-	ZSTD_DCtx *d = NULL;
 	size_t n = (size_t)stored_len;
 	enum hvqz_ret ret;
 
@@ -100,14 +67,14 @@ enum hvqz_ret container_load_frame(struct source *src, const char *what,
 		goto out;
 	}
 	TRY_OUT(zframe_check(stored, n, what, raw_len, err));
-	d = ZSTD_createDCtx();
-	if (!d) {
-		ret = hvqz_nomem(err, 1 << 17, "zstd");
+	/* One spare byte: a pointer even when there is nothing. */
+	if (!buf_reserve(raw, (size_t)raw_len + 1)) {
+		ret = hvqz_nomem(err, raw_len, what);
 		goto out;
 	}
-	ret = unpack(d, stored, n, what, (size_t)raw_len, raw, err);
+	TRY_OUT(zframe_unpack(stored, n, what, raw->p, (size_t)raw_len, err));
+	raw->len = (size_t)raw_len;
 out:
-	ZSTD_freeDCtx(d);
 	free(stored);
 	return ret;
 }

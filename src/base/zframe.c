@@ -1,11 +1,13 @@
 /*
- * zframe.c - the header of a zstd frame, checked before anyone unpacks it.
+ * zframe.c - a zstd frame: its header is checked before anyone unpacks it.
  */
 #include "base/zframe.h"
 
 #include "base/bytes.h"
 
 #include <inttypes.h>
+#include <zstd.h>
+#include <zstd_errors.h>
 
 static enum hvqz_ret bad_frame(const char *what, const char *why,
 			       struct hvqz_err *err)
@@ -81,4 +83,31 @@ enum hvqz_ret zframe_check(const uint8_t *p, size_t n, const char *what,
 				 " are announced",
 				 what, size, raw_len);
 	return HVQZ_OK;
+}
+
+enum hvqz_ret zframe_unpack(const uint8_t *p, size_t n, const char *what,
+			    uint8_t *to, size_t raw_len, struct hvqz_err *err)
+{
+	size_t len = ZSTD_findFrameCompressedSize(p, n), got;
+	ZSTD_DCtx *d;
+
+	if (ZSTD_isError(len))
+		return bad_frame(what, "is longer or shorter than it says",
+				 err);
+	/* Out of memory is no damage: who goes on after that must know. */
+	d = ZSTD_createDCtx();
+	if (!d)
+		return hvqz_nomem(err, 1 << 17, "zstd");
+	got = ZSTD_decompressDCtx(d, to, raw_len, p, len);
+	ZSTD_freeDCtx(d);
+	if (ZSTD_getErrorCode(got) == ZSTD_error_memory_allocation)
+		return hvqz_nomem(err, raw_len, what);
+	if (ZSTD_isError(got))
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "%s's zstd frame is damaged: %s", what,
+				 ZSTD_getErrorName(got));
+	if (got != raw_len)
+		return bad_frame(what, "is shorter than it says", err);
+	return len == n ? HVQZ_OK
+			: bad_frame(what, "is followed by other bytes", err);
 }

@@ -23,4 +23,12 @@ enum { ZFRAME_MAX_WINDOW = 8 << 20 };
 enum hvqz_ret zframe_check(const uint8_t *p, size_t n, const char *what,
 			   uint64_t raw_len, struct hvqz_err *err);
 
+/*
+ * Unpack the frame in p[n], whose header has been checked, to `to`, which is
+ * neither NULL nor shorter than raw_len. It must end with p[n], and what it
+ * holds with raw_len. HVQZ_DAMAGED: "WHAT's zstd frame …"; HVQZ_NOMEM.
+ */
+enum hvqz_ret zframe_unpack(const uint8_t *p, size_t n, const char *what,
+			    uint8_t *to, size_t raw_len, struct hvqz_err *err);
+
 #endif

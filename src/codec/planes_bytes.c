@@ -105,14 +105,7 @@ static enum hvqz_ret get_zstd(struct cursor *c, uint8_t *to, size_t n,
 				 "%s: a frame of %" PRIu32 " bytes for %zu",
 				 what, len, n);
 	TRY(zframe_check(p, len, what, n, err));
-	if (ZSTD_findFrameCompressedSize(p, len) != len)
-		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "%s: a zstd frame that ends before its bytes",
-				 what);
-	if (ZSTD_decompress(to, n, p, len) != n)
-		return hvqz_fail(err, HVQZ_DAMAGED,
-				 "%s: a broken zstd frame", what);
-	return HVQZ_OK;
+	return zframe_unpack(p, len, what, to, n, err);
 }
 
 static enum hvqz_ret get_codes(struct cursor *c,

@@ -37,23 +37,41 @@ cp m parent
 status 0 hvqz --lossless -o m.hvqz m
 { head -c 200000 m; head -c 1000 "$MODEL"; tail -c +201001 m; } >child
 SIDE=$DATA/kjv-1m/sidecar
+# What repeats is left to zstd, which allocates too.
+{
+	printf '@\0\0\0\0\0\0\0%-64s' \
+		'{"w":{"dtype":"U8","shape":[40000],"data_offsets":[0,40000]}}'
+	seq -w 0 2000 | head -c 5000 >some
+	cat some some some some some some some some
+} >again
+status 0 hvqz --lossless -o again.hvqz again
 
 loop "$all" -t out -- "$HVQZ" -T2 -dfo out m.hvqz
 loop "$all" -t out -- "$HVQZ" -T2 --lossless -fo out m
 loop "malloc read write short eintr" -i m.hvqz -- "$HVQZ" -T2 -dc
 loop "malloc read open" -- "$HVQZ" -lvv m.hvqz
 loop "malloc read thread" -- "$HVQZ" -T2 -t m.hvqz
+loop "malloc" -t out -- "$HVQZ" -d --keep-going -T1 -fo out again.hvqz
 loop "malloc read write name" -t out -- "$HVQZ" -x '*norm*' -fo out m.hvqz
 [ -n "${HVQZ_LONG-}" ] || exit 0
 
-# Encoders that think allocate ten thousand times: some hundred of those.
+# Encoders that think allocate some thousand times for one small tensor, and
+# ten thousand for a layer: all of the first, some hundred of the second.
+encoders() {
+	loop "$all" -t out -- "$HVQZ" --bpp 4 \
+		--sidecar "$SIDE/full.safetensors" -T2 -fqQo out "$1"
+	loop "$all" -t out -- "$HVQZ" --preset mid -1 --centroids 64 \
+		-T2 -fqQo out "$1"
+	loop "$all" -t out -- "$HVQZ" --body rtn --condition hero -1 \
+		--sidecar "$SIDE/diag.safetensors" -T2 -fqQo out "$1"
+}
+status 0 hvqz -x 'model.layers.0.self_attn.k_proj*' \
+	-x 'model.layers.0.input*' -o s whole.hvqz
+encoders s
 some=${HVQZ_FAULTS-300}
+encoders m
+some=0
 
-loop "$all" -t out -- "$HVQZ" --bpp 4 --sidecar "$SIDE/full.safetensors" \
-	-T2 -fqQo out m
-loop "$all" -t out -- "$HVQZ" --preset mid -1 --centroids 64 -T2 -fqQo out m
-loop "$all" -t out -- "$HVQZ" --body rtn --condition hero -1 \
-	--sidecar "$SIDE/diag.safetensors" -T2 -fqQo out m
 status 0 hvqz --lossless --base parent -o child.hvqz child
 loop "$all" -t out -- "$HVQZ" --lossless --base parent -T2 -fqQo out child
 loop "$all" -t out -- "$HVQZ" -d --base parent -T2 -fo out child.hvqz

@@ -67,6 +67,7 @@ static const char *fault_of(const struct child *c)
 	bool harmless = plan->fault == FAULT_SHORT ||
 			plan->fault == FAULT_EINTR;
 	const struct bytes *b = result(c);
+	const char *text = (const char *)c->err.p;
 	int status = WEXITSTATUS(c->status);
 
 	if (c->late)
@@ -85,6 +86,10 @@ static const char *fault_of(const struct child *c)
 		return "wrong exit status";
 	if (!one_sentence(c))
 		return "not one sentence";
+	/* Who goes on after damage would write zeros for good rows. */
+	if (plan->fault == FAULT_MALLOC && strstr(text, "damaged") &&
+	    !strstr(text, "out of memory"))
+		return "that is no damage";
 	/* Its name is there, the disk has not said so. */
 	if (target && strstr((const char *)c->err.p, " is complete, but "))
 		return bytes_equal(b, &good) ? NULL : "incomplete";
