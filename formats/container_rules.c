@@ -203,15 +203,16 @@ enum hvqz_ret container_check_counts(const struct container_info *info,
 				     uint64_t data_size, struct hvqz_err *err)
 {
 	const struct model *m = &info->model;
-	uint64_t least = 0, most = 0;
+	uint64_t least = 0, most = 0, max_raw = info->max_raw;
 
 	for (size_t i = 0; i < m->n_tensors; i++) {
-		uint64_t n_rows = tensor_rows(&m->tensors[i]).n_rows;
+		const struct tensor *t = &m->tensors[i];
 
-		if (container_is_copy(info, i))
+		if (container_is_copy(info, i) || !t->size)
 			continue;
-		least += n_rows != 0;
-		most += n_rows; /* at most data_size < 2^63 */
+		/* Both sums are at most data_size < 2^63. */
+		least += max_raw ? (t->size - 1) / max_raw + 1 : 1;
+		most += tensor_rows(t).n_rows;
 	}
 	if (data_size != m->data_size)
 		return hvqz_fail(err, HVQZ_DAMAGED,

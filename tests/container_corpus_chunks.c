@@ -16,11 +16,14 @@
 CHANGE(chunks_swapped, image_swap_chunks(im, 0, 1))
 CHANGE(tensors_swapped, image_swap_chunks(im, 2, 3))
 CHANGE(chunk_twice, image_repeat_chunk(im, 0); put_le64(PROLOGUE(40), 5))
-CHANGE(chunk_missing, image_drop_chunk(im, 1); put_le64(PROLOGUE(40), 3))
+/* The first tensor's 48 bytes in one chunk would do, then. */
+CHANGE(chunk_missing, image_drop_chunk(im, 1); put_le32(PROLOGUE(12), 48);
+       put_le64(PROLOGUE(40), 3))
 CHANGE(chunk_last_missing, image_drop_chunk(im, 3); put_le64(PROLOGUE(40), 3))
 CHANGE(chunk_extra, image_repeat_chunk(im, 3); put_le64(PROLOGUE(40), 5))
 CHANGE(count_none, put_le64(PROLOGUE(40), 0))
-CHANGE(count_low, put_le64(PROLOGUE(40), 3))
+CHANGE(count_low, put_le32(PROLOGUE(12), 48); put_le64(PROLOGUE(40), 3))
+CHANGE(count_below_sizes, put_le64(PROLOGUE(40), 3))
 CHANGE(count_high, put_le64(PROLOGUE(40), 5))
 CHANGE(count_max, put_le64(PROLOGUE(40), UINT64_MAX))
 CHANGE(rows_zero, put_le32(HEAD(2, 16), 0))
@@ -146,6 +149,8 @@ const struct corpus_case container_cases_chunks[] = {
 	CASE("H3", AT_PROLOGUE, chunk_extra, BAD, "complete after"),
 	CASE("H3", AT_PROLOGUE, count_none, BAD, "allows"),
 	CASE("H3", AT_PROLOGUE, count_low, BAD, "one more"),
+	CASE("H3", AT_PROLOGUE, count_below_sizes, BAD,
+	     "the table allows 4 to 12"),
 	CASE("H3", AT_PROLOGUE, count_high, BAD, "complete after"),
 	CASE("H3", AT_PROLOGUE, count_max, BAD, "allows"),
 	CASE("H3", AT_CHUNKS, rows_zero, BAD, "0 rows where"),
