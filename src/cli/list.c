@@ -53,16 +53,37 @@ static void cell_number(struct table *t, uint64_t v)
 	table_cell(t, "%s", text_number(v, buf));
 }
 
+/* Does a tensor come back as it was? What a chunk says of its noise may lie. */
+static bool is_exact(const struct listing *l, size_t i)
+{
+	const struct container_info *info = &l->info;
+	size_t of = container_is_copy(info, i) ? info->copy_of[i] - 1 : i;
+
+	for (unsigned id = 0; l->t && codec_find(id); id++)
+		if (l->t[of].codecs >> id & 1 && !codec_find(id)->lossless)
+			return false;
+	return true;
+}
+
+static size_t count_inexact(const struct listing *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->info.model.n_tensors; i++)
+		n += !is_exact(l, i);
+	return n;
+}
+
 /* "21.3", "exact", or "-" where there is nothing to compare with. */
-static void cell_snr(struct table *t, bool is_hvqz, double signal,
+static void cell_snr(struct table *t, bool is_hvqz, bool exact, double signal,
 		     double noise)
 {
-	if (!is_hvqz)
-		table_cell(t, "-");
-	else if (noise > 0 && signal > 0)
+	if (is_hvqz && exact)
+		table_cell(t, "exact");
+	else if (is_hvqz && noise > 0 && signal > 0)
 		table_cell(t, "%.1f", text_snr(signal, noise));
 	else
-		table_cell(t, "exact");
+		table_cell(t, "-");
 }
 
 /* "0.0349", or "-" where nothing was lost or nothing is known. */
@@ -107,7 +128,7 @@ static void add_summary(struct list_sum *sum, const char *name,
 	table_cell(t, "%.2f", l->file_size ? (double)raw /
 					     (double)l->file_size : 0);
 	cell_bpp(t, l->file_size, l->info.model.n_params);
-	cell_snr(t, l->is_hvqz, signal, noise);
+	cell_snr(t, l->is_hvqz, !count_inexact(l), signal, noise);
 	cell_kl(t, listing_loss(l));
 	table_cell(t, "%s", name);
 	sum->n_files++;
@@ -183,7 +204,7 @@ static void add_tensor(struct table *t, const struct listing *l, size_t i)
 	cell_coding(t, l, i);
 	cell_number(t, stored);
 	cell_bpp(t, stored, x->n_elems);
-	cell_snr(t, l->is_hvqz, l->t ? l->t[i].signal : 0,
+	cell_snr(t, l->is_hvqz, is_exact(l, i), l->t ? l->t[i].signal : 0,
 		 l->t ? l->t[i].noise : 0);
 	cell_kl(t, l->t ? l->t[i].loss : 0);
 }
@@ -215,18 +236,8 @@ static void add_totals(struct table *t, const struct listing *l)
 	table_cell(t, "%s", "");
 	cell_number(t, l->file_size);
 	cell_bpp(t, l->file_size, m->n_params);
-	cell_snr(t, l->is_hvqz, signal, noise);
+	cell_snr(t, l->is_hvqz, !count_inexact(l), signal, noise);
 	cell_kl(t, listing_loss(l));
-}
-
-/* Tensors that do not come back exactly. */
-static size_t count_inexact(const struct listing *l)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; l->t && i < l->info.model.n_tensors; i++)
-		n += l->t[i].noise > 0;
-	return n;
 }
 
 /* Format, size and contents of the whole, as rows of a heading. */

@@ -88,8 +88,10 @@ static enum hvqz_ret take_kept(struct chunk_walk *w, struct decode_unit *u,
 	u->lost = k->lost;
 	u->n_lost = k->lost ? k->head.n_rows : 0;
 	buf_clear(&u->payload);
-	if (k->lost)
+	if (k->lost) {
+		hvqz_fail(&u->err, HVQZ_DAMAGED, "lost");
 		return HVQZ_OK;
+	}
 	p = buf_grow(&u->payload, k->head.stored_len);
 	if (!p)
 		return buf_ok(&u->payload, err);
