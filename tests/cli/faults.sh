@@ -75,7 +75,7 @@ some=0
 status 0 hvqz --lossless --base parent -o child.hvqz child
 loop "$all" -t out -- "$HVQZ" --lossless --base parent -T2 -fqQo out child
 loop "$all" -t out -- "$HVQZ" -d --base parent -T2 -fo out child.hvqz
-loop "$all" -i m -- "$HVQZ" -T2
+loop "$all" -i s -- "$HVQZ" -T2
 loop "$all" -i m.hvqz -- "$HVQZ" -T2 -x '*norm*'
 loop "$all" -t out -- "$HVQZ" -d --keep-going -T2 -fo out m.hvqz
 loop "malloc read open stat short eintr" -- "$HVQZ" -l --json m.hvqz
