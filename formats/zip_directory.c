@@ -93,29 +93,36 @@ enum hvqz_ret zip_count(const uint8_t *p, size_t n, uint64_t *count,
 	if (at == n)
 		return no_end(err);
 	*count = get_le16(p + at + 10);
-	if (*count != 0xffff)
+	/* It may be just that many. */
+	if (*count != 0xffff || at < LOCATOR_LEN ||
+	    memcmp(p + at - LOCATOR_LEN, "PK\6\7", 4))
 		return HVQZ_OK;
 	/* The larger record lies right in front of its locator. */
 	if (at < LOCATOR_LEN + END64_LEN ||
-	    memcmp(p + at - LOCATOR_LEN, "PK\6\7", 4) ||
 	    memcmp(p + at - LOCATOR_LEN - END64_LEN, "PK\6\6", 4))
 		return damaged("no zip64 record", err);
 	*count = get_le64(p + at - LOCATOR_LEN - END64_LEN + 32);
 	return HVQZ_OK;
 }
 
+/*
+ * d is what the end record at `at` says, a number of all ones in it; without a
+ * zip64 record that may be the number itself.
+ */
 static enum hvqz_ret read_end64(struct source *src, uint64_t start,
 				uint64_t at, struct directory *d,
 				struct hvqz_err *err)
 {
-	uint8_t p[END64_LEN];
+	uint8_t p[END64_LEN] = {0};
 	uint64_t off;
 
-	if (at < LOCATOR_LEN)
-		return damaged("no zip64 locator", err);
-	TRY(read_at(src, start + at - LOCATOR_LEN, p, LOCATOR_LEN, err));
+	if (at >= LOCATOR_LEN)
+		TRY(read_at(src, start + at - LOCATOR_LEN, p, LOCATOR_LEN,
+			    err));
 	if (memcmp(p, "PK\6\7", 4))
-		return damaged("no zip64 locator", err);
+		return d->off <= at && d->size <= at - d->off
+			       ? HVQZ_OK
+			       : damaged("no zip64 locator", err);
 	off = get_le64(p + 8);
 	if (at - LOCATOR_LEN < END64_LEN ||
 	    off > at - LOCATOR_LEN - END64_LEN)

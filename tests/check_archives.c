@@ -299,13 +299,32 @@ START_TEST(inexact_zips_are_made_anew)
 }
 END_TEST
 
-/* More members than the end record of a zip has room for. */
+/* Does b, an NPZ of 65535 arrays, hold these bytes? */
+static void check_many(const struct buf *b, const struct buf *data)
+{
+	struct buf again = {0};
+	struct hvqz_err err = {0};
+	struct model m = {0};
+
+	ck_assert_msg(take_all(b->p, b->len, &m, &again, &err) == HVQZ_OK,
+		      "%s", err.msg);
+	ck_assert_uint_eq(m.n_tensors, 65535);
+	ck_assert_uint_eq(again.len, data->len);
+	ck_assert_mem_eq(again.p, data->p, data->len);
+	model_free(&m);
+	buf_free(&again);
+}
+
+/*
+ * As many members as make the number in a zip's end record all ones: with the
+ * zip64 record that may stand for, and without it, as Python writes them.
+ */
 START_TEST(many_members)
 {
-	struct buf data = {0}, made = {0}, again = {0};
+	struct buf data = {0}, made = {0};
 	struct hvqz_err err = {0};
-	struct model m = {0}, n = {0};
-	uint64_t dim = 1;
+	struct model m = {0};
+	uint64_t dim = 1, size, off;
 	char name[16];
 
 	for (unsigned i = 0; i < 65535; i++) {
@@ -316,16 +335,17 @@ START_TEST(many_members)
 	ck_assert_int_eq(give_all("npz", &m, &data, &made, &err), HVQZ_OK);
 	ck_assert_uint_eq(get_le16(made.p + made.len - 22 + 10), 0xffff);
 	ck_assert_uint_eq(get_le64(made.p + made.len - 98 + 32), 65535);
-	ck_assert_msg(take_all(made.p, made.len, &n, &again, &err) ==
-		      HVQZ_OK, "%s", err.msg);
-	ck_assert_uint_eq(n.n_tensors, 65535);
-	ck_assert_uint_eq(again.len, data.len);
-	ck_assert_mem_eq(again.p, data.p, data.len);
+	check_many(&made, &data);
+	size = get_le64(made.p + made.len - 98 + 40);
+	off = get_le64(made.p + made.len - 98 + 48);
+	memmove(made.p + made.len - 98, made.p + made.len - 22, 22);
+	made.len -= 76;
+	put_le32(made.p + made.len - 22 + 12, (uint32_t)size);
+	put_le32(made.p + made.len - 22 + 16, (uint32_t)off);
+	check_many(&made, &data);
 	model_free(&m);
-	model_free(&n);
 	buf_free(&data);
 	buf_free(&made);
-	buf_free(&again);
 }
 END_TEST
 

@@ -297,6 +297,13 @@ static void zip_count(struct buf *b)
 	b->p[b->len - 22 + 10] = 2;
 }
 
+/* All ones, as before a zip64 record; without one it is the number. */
+static void zip_count_ones(struct buf *b)
+{
+	zip_good(b);
+	memset(b->p + b->len - 22 + 10, 0xff, 2);
+}
+
 static void zip_directory(struct buf *b)
 {
 	zip_good(b);
@@ -520,6 +527,7 @@ static const struct archive_case corpus_archives[] = {
 	BAD("zip", zip_cut, "end record"),
 	BAD("zip", zip_behind, "end record"),
 	BAD("zip", zip_count, "more members"),
+	BAD("zip", zip_count_ones, "more members"),
 	BAD("zip", zip_directory, "outside"),
 	UNSUP("zip", zip_volumes, "volumes"),
 	UNSUP("A2", zip_link, "symbolic link"),

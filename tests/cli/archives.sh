@@ -34,6 +34,10 @@ open("longer.npz", "wb").write(whole + b"more")
 with zipfile.ZipFile("other.zip", "w", zipfile.ZIP_DEFLATED) as z:
     z.writestr("config.json", b"{}" * 1000)
 open("a.npy", "wb").write(npy("<f2", (256, 512), half))
+# One more, and Python would write a zip64 record.
+with zipfile.ZipFile("most.npz", "w", zipfile.ZIP_DEFLATED) as z:
+    for i in range(65535):
+        z.writestr("%d.npy" % i, npy("<f4", (0,), b""))
 
 class Name:
     def __init__(self, module, name):
@@ -176,6 +180,12 @@ for f in header early; do
 done
 status 1 hvqz longer.npz
 says "no end record"
+
+# A number of members that is all ones is a number.
+status 0 hvqz --lossless most.npz
+silent
+status 0 hvqz -d -f -o most.npz most.npz.hvqz
+hvqz --lossless <most.npz | cmp -s - most.npz.hvqz || fail "65535 members"
 
 # Compressed: what is in it is read, and comes back.
 gzip -k a.npz
