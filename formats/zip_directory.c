@@ -282,8 +282,8 @@ static enum hvqz_ret add(struct source *src, uint64_t start, uint64_t limit,
 		return hvqz_fail(err, HVQZ_UNSUPPORTED,
 				 "member '%.200s' is a symbolic link", name);
 	TRY(read_local(src, start, limit, e, name, &data, err));
-	/* A folder has nothing in it but its name. */
-	if (e->name_len && name[e->name_len - 1] == '/' && !e->packed)
+	/* A folder has nothing in it but its name, deflated or not. */
+	if (e->name_len && name[e->name_len - 1] == '/' && !e->size)
 		return HVQZ_OK;
 	if (data > limit || e->packed > limit - data)
 		return hvqz_fail(err, HVQZ_DAMAGED, "the zip archive: member "

@@ -174,6 +174,10 @@ ZIP(zip_packed, put_zip(&z, "first.npy", f.p, f.len); z.method = 8;
     put_zip(&z, "packed.npy", "xyz", 3))
 ZIP(zip_text, put_zip(&z, "m/readme", "xyz", 3))
 ZIP(zip_folder, put_zip(&z, "m/", "", 0))
+/* As Python packs an empty text. */
+ZIP(zip_folder_packed, z.method = 8; z.unpacked_add = -2ull;
+    put_zip(&z, "m/", "\3\0", 2))
+ZIP(zip_folder_size, put_zip(&z, "m/", "xyz", 3))
 ZIP(zip_all_packed, z.method = 8)
 ZIP(zip_crc, z.crc_add = 1)
 ZIP(zip_small_crc, z.crc_add = 1; put_zip(&z, "m/readme", "xyz", 3))
@@ -484,6 +488,8 @@ static const struct archive_case corpus_archives[] = {
 	GOOD("zip", zip_packed, "arr"),
 	GOOD("zip", zip_text, "arr"),
 	GOOD("zip", zip_folder, "arr"),
+	GOOD("zip", zip_folder_packed, "arr"),
+	BAD("zip", zip_folder_size, "empty part"),
 	GOOD("zip", zip_dos, "arr"),
 	GOOD("zip", zip_no_sum, "arr"),
 	GOOD("zip", zip_longest_name, "arr"),
