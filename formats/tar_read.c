@@ -180,6 +180,9 @@ static const char *type_name(char type)
 static enum hvqz_ret take_member(struct walk *w, char type, uint64_t size,
 				 struct hvqz_err *err)
 {
+	size_t n = strlen(w->name);
+	/* The oldest headers have no type for folders, but this. */
+	bool slashed = n && w->name[n - 1] == '/';
 	const char *name = tidy_name(w->name);
 	bool is_file = type == '0' || type == '\0' || type == '7';
 	const char *fault;
@@ -188,7 +191,7 @@ static enum hvqz_ret take_member(struct walk *w, char type, uint64_t size,
 		return hvqz_fail(err, HVQZ_UNSUPPORTED,
 				 "member '%.200s' is %s", name,
 				 type_name(type));
-	if (is_file)
+	if (is_file && !slashed)
 		return members_add(&w->list, name, w->at - w->start, size,
 				   NULL, err);
 	fault = *name ? member_name_fault(name) : NULL;

@@ -39,6 +39,10 @@ TAR(tar_long_name, tar_text(b, "m/1234567890123456789012345678901234567890123"
 "456789012345678901234567890123456789012345678901234567890123456789/long", "y"))
 TAR(tar_v7, tar_text(b, "m/x", "y"); memset(b->p + 257, 0, 8);
     sum_header(b, 0))
+TAR(tar_v7_folder, put_tar(b, "m/", '\0', NULL, 0);
+    memset(b->p + 257, 0, 8); sum_header(b, 0))
+TAR(tar_slash_folder, put_tar(b, "m/", '0', NULL, 0))
+TAR(tar_slash_size, put_tar(b, "m/", '0', "x", 1))
 TAR(tar_npy, { struct buf f = {0}; put_npy(&f, NPY_F4, 24);
     put_tar(b, "m/arr.npy", '0', f.p, f.len); buf_free(&f); })
 TAR(tar_nested, { struct buf f = {0}; tar_text(&f, "../../x", "y");
@@ -392,6 +396,9 @@ static const struct archive_case corpus_archives[] = {
 	GOOD("tar", tar_other_model, "sub/x.safetensors/a"),
 	GOOD("tar", tar_long_name, "a"),
 	GOOD("tar", tar_v7, "a"),
+	GOOD("tar", tar_v7_folder, "a"),
+	GOOD("tar", tar_slash_folder, "a"),
+	BAD("tar", tar_slash_size, "has a size"),
 	GOOD("tar", tar_npy, "arr"),
 	GOOD("tar", tar_gnu_long, "a"),
 	GOOD("tar", tar_no_end, "a"),
