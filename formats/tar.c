@@ -34,21 +34,35 @@ static bool octal(const uint8_t *p, size_t len, uint64_t *v)
 
 bool tar_is_header(const uint8_t *block)
 {
-	uint64_t sum = 0, is;
+	uint64_t sum = 0, is, n_high = 0;
 
-	for (size_t i = 0; i < TAR_BLOCK; i++)
-		sum += i >= SUM_AT && i < SUM_AT + SUM_LEN ? ' ' : block[i];
-	return octal(block + SUM_AT, SUM_LEN, &is) && is == sum;
+	for (size_t i = 0; i < TAR_BLOCK; i++) {
+		bool in_sum = i >= SUM_AT && i < SUM_AT + SUM_LEN;
+
+		sum += in_sum ? ' ' : block[i];
+		n_high += !in_sum && block[i] >= 0x80;
+	}
+	/* Some old tars took the bytes for signed ones. */
+	return octal(block + SUM_AT, SUM_LEN, &is) &&
+	       (is == sum || is + 256 * n_high == sum);
+}
+
+static bool is_blank(const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (p[i] && p[i] != ' ')
+			return false;
+	return true;
 }
 
 bool tar_size(const uint8_t *block, uint64_t *size)
 {
 	const uint8_t *p = block + SIZE_AT;
 
-	if (*p != 0x80)
+	if (*p != 0x80 && !is_blank(p, SIZE_LEN))
 		return octal(p, SIZE_LEN, size);
 	*size = 0;
-	for (size_t i = 1; i < SIZE_LEN; i++) {
+	for (size_t i = 1; *p == 0x80 && i < SIZE_LEN; i++) {
 		if (*size >> 55)
 			return false;
 		*size = *size << 8 | p[i];

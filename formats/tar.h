@@ -10,10 +10,16 @@
 
 enum { TAR_BLOCK = 512, TAR_RECORD = 20 * TAR_BLOCK };
 
-/* Is the block's check sum right? (A block of zeros has none.) */
+/*
+ * Is the block's check sum right, of unsigned or of signed bytes? (A block of
+ * zeros has none.)
+ */
 bool tar_is_header(const uint8_t *block);
 
-/* The size field: octal, or base 256 as GNU tar has it. False: no number. */
+/*
+ * The size field: octal, or base 256 as GNU tar has it; 0 if it is blank, as in
+ * its volume labels. False: no number.
+ */
 bool tar_size(const uint8_t *block, uint64_t *size);
 
 /* Append a regular file's header, with a pax header before it where needed. */

@@ -172,6 +172,8 @@ static const char *type_name(char type)
 		return "a FIFO";
 	case 'S':
 		return "a sparse file";
+	case 'M':
+		return "the rest of a file of another volume";
 	default:
 		return "of a type we do not know";
 	}
@@ -187,7 +189,10 @@ static enum hvqz_ret take_member(struct walk *w, char type, uint64_t size,
 	bool is_file = type == '0' || type == '\0' || type == '7';
 	const char *fault;
 
-	if (!is_file && type != '5')
+	/* GNU tar's label is of the archive, and no file. */
+	if (type == 'V')
+		return HVQZ_OK;
+	if (!is_file && type != '5' && type != 'D')
 		return hvqz_fail(err, HVQZ_UNSUPPORTED,
 				 "member '%.200s' is %s", name,
 				 type_name(type));
@@ -195,7 +200,8 @@ static enum hvqz_ret take_member(struct walk *w, char type, uint64_t size,
 		return members_add(&w->list, name, w->at - w->start, size,
 				   NULL, err);
 	fault = *name ? member_name_fault(name) : NULL;
-	if (size)
+	/* In an incremental GNU archive its bytes are a list of its files. */
+	if (size && type != 'D')
 		fault = "a folder that has a size";
 	return fault ? hvqz_fail(err, HVQZ_DAMAGED, "member '%.200s': %s",
 				 name, fault)

@@ -63,6 +63,20 @@ static inline void sum_header(struct buf *b, size_t at)
 	memcpy(h + 148, text, 7);
 }
 
+/* The same of signed bytes. */
+static inline void sum_header_signed(struct buf *b, size_t at)
+{
+	uint8_t *h = b->p + at;
+	char text[12];
+	int sum = 0;
+
+	memset(h + 148, ' ', 8);
+	for (int i = 0; i < TAR_BLOCK; i++)
+		sum += h[i] < 128 ? h[i] : h[i] - 256;
+	snprintf(text, sizeof(text), "%06o", (unsigned)sum);
+	memcpy(h + 148, text, 7);
+}
+
 /* A member of any type; p [n] may be NULL, 0. */
 static inline void put_tar(struct buf *b, const char *name, char type,
 			   const void *p, size_t n)

@@ -65,6 +65,18 @@ TAR(tar_bad_size, tar_text(b, "m/x", "y"); memset(b->p + 124, 'x', 11);
     sum_header(b, 0))
 TAR(tar_huge, tar_text(b, "m/x", "y"); memcpy(b->p + 124, "77777777777", 11);
     sum_header(b, 0))
+TAR(tar_no_size, tar_text(b, "m/x", ""); memset(b->p + 124, 0, 12);
+    sum_header(b, 0))
+TAR(tar_blank_size, tar_text(b, "m/x", ""); memset(b->p + 124, ' ', 12);
+    sum_header(b, 0))
+TAR(tar_label, put_tar(b, "A / label:", 'V', NULL, 0);
+    memset(b->p + 124, 0, 12); sum_header(b, 0))
+TAR(tar_dump_folder, put_tar(b, "m/", 'D', "Ymodel.safetensors\0", 20))
+TAR(tar_dump_parent, put_tar(b, "../m/", 'D', "\0", 1))
+TAR(tar_volume, put_tar(b, "m/x", 'M', "y", 1))
+TAR(tar_signed_sum, tar_text(b, "m/\xc3\xbc", "y"); sum_header_signed(b, 0))
+TAR(tar_wrong_sum, tar_text(b, "m/y", "y"); tar_text(b, "m/\xc3\xbc", "y");
+    sum_header_signed(b, 2 * TAR_BLOCK); b->p[2 * TAR_BLOCK + 3] ^= 1)
 TAR(tar_pax, put_tar(b, "p", 'x', "99 path=x\n", 10); tar_text(b, "m/x", "y"))
 TAR(tar_pax_nul, put_tar(b, "p", 'x', "12 path=m\0y\n", 12);
     tar_text(b, "m/x", "y"))
@@ -399,6 +411,13 @@ static const struct archive_case corpus_archives[] = {
 	GOOD("tar", tar_v7_folder, "a"),
 	GOOD("tar", tar_slash_folder, "a"),
 	BAD("tar", tar_slash_size, "has a size"),
+	GOOD("tar", tar_no_size, "a"),
+	GOOD("tar", tar_blank_size, "a"),
+	GOOD("tar", tar_label, "a"),
+	GOOD("tar", tar_dump_folder, "a"),
+	GOOD("tar", tar_signed_sum, "a"),
+	BAD("tar", tar_wrong_sum, "check sum"),
+	UNSUP("tar", tar_volume, "another volume"),
 	GOOD("tar", tar_npy, "arr"),
 	GOOD("tar", tar_gnu_long, "a"),
 	GOOD("tar", tar_no_end, "a"),
@@ -421,6 +440,7 @@ static const struct archive_case corpus_archives[] = {
 	BAD("A2", tar_absolute, "absolute path"),
 	BAD("A2", tar_parent, "'..'"),
 	BAD("A2", tar_parent_folder, "'..'"),
+	BAD("A2", tar_dump_parent, "'..'"),
 	BAD("A2", tar_backslash, "backslash"),
 	BAD("A2", tar_control, "UTF-8"),
 	BAD("A2", tar_not_utf8, "UTF-8"),
