@@ -280,13 +280,32 @@ static const char *find_torch(const struct members *list)
 	return NULL;
 }
 
+/*
+ * PyTorch files, whose pickle was read, and NPZ files, if all in them are
+ * arrays, are models even when not one of their tensors is one to us (C7).
+ */
+static bool is_model(const struct members *list, const char *format)
+{
+	size_t n_packed = 0, n_arrays = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		n_packed += list->v[i].packed;
+		n_arrays += list->v[i].is_array;
+	}
+	if (!strcmp(format, "torch"))
+		return !n_packed;
+	return !strcmp(format, "npz") && n_arrays == list->n;
+}
+
 static enum hvqz_ret check_any(const struct members_job *j,
-			       struct hvqz_err *err)
+			       const char *format, struct hvqz_err *err)
 {
 	const struct members *list = j->list;
 	const char *torch;
 	size_t n_packed = 0;
 
+	if (is_model(list, format))
+		return HVQZ_OK;
 	for (size_t i = 0; i < list->n; i++) {
 		if (list->v[i].is_understood)
 			return HVQZ_OK;
@@ -308,9 +327,13 @@ static enum hvqz_ret check_any(const struct members_job *j,
 		return hvqz_fail(err, HVQZ_UNSUPPORTED,
 				 "no model in it: %.200s may be a PyTorch "
 				 "file, which is read by itself only", torch);
+	if (!list->n)
+		return hvqz_fail(err, HVQZ_UNSUPPORTED,
+				 "no model in it: there are no files in it");
 	return hvqz_fail(err, HVQZ_UNSUPPORTED,
 			 "no model in it: none of %zu files is a safetensors "
-			 "or GGUF file or a NumPy array", list->n);
+			 "or GGUF file or a NumPy array of a type that a "
+			 "tensor has", list->n);
 }
 
 enum hvqz_ret members_read(struct members *list, struct source *src,
@@ -321,10 +344,9 @@ enum hvqz_ret members_read(struct members *list, struct source *src,
 	struct members_job j = {.list = list, .src = src, .start = start};
 	struct pieces p = {0};
 	enum hvqz_ret ret;
-	bool is_npz;
+	bool is_npz = !strcmp(format, "npz");
 
 	TRY_OUT(check_places(list, size, err));
-	is_npz = !strcmp(format, "npz");
 	j.root = is_npz ? 0 : find_root(list);
 	j.has_single = find_inner(&j, "model.safetensors");
 	TRY_OUT(read_index(&j, err));
@@ -333,7 +355,7 @@ enum hvqz_ret members_read(struct members *list, struct source *src,
 				      members_look(&j, &list->v[i], err),
 				      err));
 	TRY_OUT(members_settle_gguf(&j, err));
-	TRY_OUT(check_any(&j, err));
+	TRY_OUT(check_any(&j, format, err));
 	if (is_npz)
 		TRY_OUT(members_number_twins(list, err));
 	TRY_OUT(lay_out(&j, size, &p, m, err));

@@ -40,6 +40,7 @@ struct member {
 	struct model content;
 	uint64_t content_at;
 	bool is_understood;
+	bool is_array;		/* a NumPy array, perhaps not understood */
 	bool is_gguf;
 	struct gguf_split split;	/* of a GGUF */
 };

@@ -108,8 +108,11 @@ static enum hvqz_ret load_npy(const struct members_job *j, struct member *x,
 	    head_len > x->size)
 		return HVQZ_OK;
 	TRY(source_ahead(j->src, head_len, &p, &avail, err));
-	if (avail < head_len ||
-	    npy_parse(p, head_len, &npy, &why) != HVQZ_OK || !npy.is_tensor)
+	if (avail < head_len || npy_parse(p, head_len, &npy, &why) != HVQZ_OK)
+		return HVQZ_OK;
+	/* An NPZ's array of no name is no tensor either. */
+	x->is_array = !npy.is_tensor || !strcmp(member_inner(j, x), ".npy");
+	if (x->is_array)
 		return HVQZ_OK;
 	name = malloc(strlen(member_inner(j, x)) + 8);
 	if (!name)
@@ -119,14 +122,12 @@ static enum hvqz_ret load_npy(const struct members_job *j, struct member *x,
 	if (member_ends_with(name, ".npy"))
 		dot -= 4;
 	strcpy(dot, npy.is_turned ? ".T" : "");
-	ret = *name ? model_add(&x->content, name, npy.dtype, npy.rank,
-				npy.dim, err)
-		    : HVQZ_OK;
+	ret = model_add(&x->content, name, npy.dtype, npy.rank, npy.dim, err);
 	free(name);
 	TRY(ret);
 	x->content_at = npy.head_len;
-	x->is_understood = x->content.data_size == x->size - x->content_at &&
-			   x->content.n_tensors;
+	x->is_understood = x->content.data_size == x->size - x->content_at;
+	x->is_array = x->is_understood;
 	if (!x->is_understood)
 		model_free(&x->content);
 	return HVQZ_OK;

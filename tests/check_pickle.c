@@ -18,9 +18,9 @@ START_TEST(pickles)
 	ck_assert_msg(ret == c->ret, "%s: %d %s", c->name, ret, err.msg);
 	if (ret == HVQZ_OK) {
 		ck_assert_str_eq(m.format, "torch");
-		ck_assert_msg(model_find(&m, c->word) != NULL, "%s: %s",
-			      c->name, m.tensors[0].name);
 		ck_assert_uint_eq(m.n_tensors, c->n_tensors);
+		ck_assert_msg(!c->word || model_find(&m, c->word), "%s: %s",
+			      c->name, m.tensors[0].name);
 		ck_assert_int_eq(give_all("torch", &m, &data, &back, &err),
 				 HVQZ_OK);
 		ck_assert_uint_eq(back.len, b.len);

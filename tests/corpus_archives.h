@@ -3,7 +3,8 @@
  * them those that must not: rules I1 to I4, A2, A3 of HOSTILE, and pieces.md.
  *
  * word must stand in the error's sentence or be the tensor it is about; a good
- * one comes back byte for byte, and its table has the tensor `word` in it.
+ * one comes back byte for byte, and its table has the tensor `word` in it or,
+ * when that is NULL, no tensor.
  */
 #ifndef TESTS_CORPUS_ARCHIVES_H
 #define TESTS_CORPUS_ARCHIVES_H
@@ -146,6 +147,23 @@ static void tar_no_model(struct buf *b)
 	end_tar(b);
 }
 
+static void tar_no_files(struct buf *b)
+{
+	put_tar(b, "m/", '5', NULL, 0);
+	end_tar(b);
+}
+
+static void tar_odd_npy(struct buf *b)
+{
+	struct buf f = {0};
+
+	put_npy(&f, "{'descr': '>f4', 'fortran_order': False, 'shape': (2,)}",
+		8);
+	put_tar(b, "m/arr.npy", '0', f.p, f.len);
+	buf_free(&f);
+	end_tar(b);
+}
+
 static void tar_no_end(struct buf *b)
 {
 	tar_model(b, "m/model.safetensors", "a", 1);
@@ -227,6 +245,44 @@ ZIP(zip64_short, z.zip64 = true; z.extra_add = -8)
 ZIP(zip64_cut, z.zip64 = true; z.extra_add = 1)
 ZIP(zip64_large, z.zip64 = true; z.method = 8; z.unpacked_add = 5ull << 30;
     put_zip(&z, "large", "xyz", 3))
+
+/* An NPZ of one member, which is these bytes. */
+static void npz_of(struct buf *b, const char *name, const struct buf *f)
+{
+	struct zip_case z = {.b = b};
+
+	put_zip(&z, name, f->p, f->len);
+	end_zip(&z);
+}
+
+static void npz_empty(struct buf *b)
+{
+	end_zip(&(struct zip_case){.b = b});
+}
+
+static void npz_odd(struct buf *b)
+{
+	struct buf f = {0};
+
+	put_npy(&f, "{'descr': '>f4', 'fortran_order': False, 'shape': (2,)}",
+		8);
+	npz_of(b, "arr.npy", &f);
+	buf_free(&f);
+}
+
+static void npz_no_name(struct buf *b)
+{
+	struct buf f = {0};
+
+	put_npy(&f, NPY_F4, 24);
+	npz_of(b, ".npy", &f);
+	buf_free(&f);
+}
+
+static void npz_text(struct buf *b)
+{
+	npz_of(b, "arr.npy", &(struct buf){.p = (uint8_t *)"text", .len = 4});
+}
 
 /* The same, and its end in 64 bits; then what the line does to it. */
 #define ZIP64(fn, ...)                                        \
@@ -453,6 +509,8 @@ static const struct archive_case corpus_archives[] = {
 	UNSUP("A2", tar_unknown, "type"),
 	UNSUP("A2", tar_pax_sparse, "sparse"),
 	UNSUP("tar", tar_no_model, "no model"),
+	UNSUP("tar", tar_no_files, "there are no files"),
+	UNSUP("tar", tar_odd_npy, "of a type that a tensor has"),
 	BAD("tar", tar_sum, "check sum"),
 	BAD("tar", tar_bad_size, "no number"),
 	BAD("tar", tar_huge, "truncated"),
@@ -522,6 +580,10 @@ static const struct archive_case corpus_archives[] = {
 	GOOD("zip", zip_longest_name, "arr"),
 	GOOD("zip", zip_three_twins, "arr#3"),
 	BAD("zip", zip_number_taken, "twice"),
+	GOOD("C7", npz_empty, NULL),
+	GOOD("npz", npz_odd, NULL),
+	GOOD("npz", npz_no_name, NULL),
+	UNSUP("npz", npz_text, "none of 1 files"),
 	GOOD("zip", zip64_member, "arr"),
 	GOOD("zip", zip64_large, "arr"),
 	GOOD("zip", zip64_end, "arr"),

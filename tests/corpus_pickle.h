@@ -33,7 +33,7 @@ static const struct pickle_case {
 	const char *p;
 	size_t len;
 	enum hvqz_ret ret;
-	const char *word;	/* of the error, or a tensor's name */
+	const char *word;	/* of the error, or a tensor's name, if any */
 	size_t n_tensors;	/* of storages 0 (24 bytes) and 1 (8 bytes) */
 } pickle_cases[] = {
 	{"one tensor", P("\x80\2}" KEY("w") W "s."), HVQZ_OK, "w", 1},
@@ -192,6 +192,14 @@ static const struct pickle_case {
 	 P("\x80\2}(" KEY("h") HALF KEY("w") W KEY("l")
 	   TENSOR(STORAGE("LongStorage", "0", "\3"), "\0", "K\3\x85",
 		  "K\1\x85") "u."), HVQZ_OK, "h", 1},
+
+	/* Models without a tensor that is one. */
+	{"nothing in it", P("\x80\2}."), HVQZ_OK, NULL, 0},
+	{"no tensor in it", P("\x80\2K\1."), HVQZ_OK, NULL, 0},
+	{"permuted",
+	 P("\x80\2}" KEY("w")
+	   TENSOR(STORAGE("HalfStorage", "0", "\14"), "\0",
+		  "(K\3K\2K\2t", "(K\2K\6K\1t") "s."), HVQZ_OK, NULL, 0},
 
 	{"parameter of nothing",
 	 P("\x80\2" "ctorch._utils\n_rebuild_parameter\n)R."), HVQZ_DAMAGED,

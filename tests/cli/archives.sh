@@ -76,6 +76,13 @@ torch("a.pt", {"model": {"w": Tensor(s, 0, (128, 512), (512, 1)),
                "optimizer": {"state": {0: Tensor(t, 0, (2, 3), (1, 2))},
                              "lr": 0.5, "steps": [1, 2]}, "epoch": 3},
       {"0": half, "1": bytes(24)})
+# What is no tensor to us; and nothing.
+u = Storage("HalfStorage", "0", 131072)
+torch("odd.pt", {"w": Tensor(u, 0, (128, 512, 2), (2, 256, 1))}, {"0": half})
+torch("none.pt", {}, {})
+zipfile.ZipFile("none.npz", "w").close()
+with zipfile.ZipFile("big.npz", "w") as z:
+    z.writestr("w.npy", npy(">f4", (3,), bytes(12)))
 class Evil:
     def __reduce__(self):
         import os
@@ -89,13 +96,16 @@ EOF
 python3 make.py "$MODEL" || fail "make.py"
 
 # Lossless, on files and pipes; the table; -l.
-for f in a.npz a.npy a.pt; do
+for f in a.npz a.npy a.pt odd.pt none.pt none.npz big.npz; do
 	status 0 hvqz --lossless $f
 	silent
+	status 0 hvqz -t $f.hvqz
 	hvqz -d <$f.hvqz | cmp -s - $f || fail "$f came back otherwise"
 	# shellcheck disable=SC2002 # a pipe is what is wanted
 	cat $f | hvqz --lossless | cmp -s - $f.hvqz || fail "$f on a pipe"
 	status 0 hvqz -lv $f >/dev/null
+	# shellcheck disable=SC2002
+	cat $f | hvqz --quality 3 | hvqz -t - || fail "lossy $f on a pipe"
 	hvqz -l --json $f | grep -q '"type":"file"' || fail "-l --json $f"
 	hvqz -l --json $f.hvqz |
 		grep -q "\"original_bytes\":$(wc -c <$f)," ||
