@@ -356,7 +356,7 @@ enum hvqz_ret members_read(struct members *list, struct source *src,
 				      err));
 	TRY_OUT(members_settle_gguf(&j, err));
 	TRY_OUT(check_any(&j, format, err));
-	if (is_npz)
+	if (is_npz || !strcmp(format, "torch"))
 		TRY_OUT(members_number_twins(list, err));
 	TRY_OUT(lay_out(&j, size, &p, m, err));
 	TRY_OUT(members_check_names(list, m, err));

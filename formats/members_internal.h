@@ -64,8 +64,9 @@ enum hvqz_ret members_settle_gguf(struct members_job *j,
 				  struct hvqz_err *err);
 
 /*
- * A zip may have several members of one name, and NPZ files do: from the
- * second on their tensors are called NAME#2, NAME#3 ...
+ * An NPZ may have several members of one name, a PyTorch file several ways of
+ * one name: from the second on their tensors are called NAME#2, NAME#3 ...,
+ * without those that other tensors are called.
  */
 enum hvqz_ret members_number_twins(struct members *list,
 				   struct hvqz_err *err);

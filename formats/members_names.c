@@ -26,49 +26,93 @@ static const char *owner(const struct members *list, size_t i)
 	return list->v[k].name;
 }
 
-/* By number where the names are the same. */
-static int by_name_and_place(const void *a, const void *b)
+/* ---- twins ---- */
+
+struct twin {
+	char *name;		/* as it was */
+	struct tensor *t;
+	bool is_file;		/* the tensor is a member, which keeps its name */
+	size_t number;		/* in their order */
+};
+
+static int by_twin_name(const void *a, const void *b)
 {
-	const struct owned_name *x = a, *y = b;
-	int names = by_name(a, b);
+	return strcmp(((const struct twin *)a)->name,
+		      ((const struct twin *)b)->name);
+}
+
+/* Where the names are the same, by which is to keep it. */
+static int by_right(const void *a, const void *b)
+{
+	const struct twin *x = a, *y = b;
+	int names = by_twin_name(a, b);
 
 	if (names)
 		return names;
+	if (x->is_file != y->is_file)
+		return x->is_file ? -1 : 1;
 	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/*
+ * x gets the next number above *number that makes a name none of v [n] had.
+ * Two given names cannot be the same: what is before the last '#' was one
+ * name, and its numbers go up.
+ */
+static enum hvqz_ret number_twin(const struct twin *v, size_t n,
+				 const struct twin *x, size_t *number,
+				 struct hvqz_err *err)
+{
+	size_t len = strlen(x->name) + 24;
+	char *name = malloc(len);
+	struct twin want = {.name = name};
+
+	if (!name)
+		return hvqz_nomem(err, len, "a tensor's name");
+	do {
+		snprintf(name, len, "%s#%zu", x->name, ++*number);
+	} while (bsearch(&want, v, n, sizeof(*v), by_twin_name));
+	x->t->name = name;
+	return HVQZ_OK;
+}
+
+static size_t list_tensors(const struct members *list, struct twin *v)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		const struct member *x = &list->v[i];
+
+		for (size_t k = 0; k < x->content.n_tensors; k++, n++)
+			v[n] = (struct twin){
+				x->content.tensors[k].name,
+				&x->content.tensors[k], !x->is_understood, n};
+	}
+	return n;
 }
 
 enum hvqz_ret members_number_twins(struct members *list, struct hvqz_err *err)
 {
-	struct owned_name *v = malloc((list->n + 1) * sizeof(*v));
 	enum hvqz_ret ret = HVQZ_OK;
-	size_t n = 0, first = 0;
+	size_t n = 0, number = 1;
+	struct twin *v;
 
-	if (!v)
-		return hvqz_nomem(err, list->n * sizeof(*v), "the names");
 	for (size_t i = 0; i < list->n; i++)
-		if (list->v[i].content.n_tensors == 1)
-			v[n++] = (struct owned_name){
-				list->v[i].content.tensors->name, i};
-	qsort(v, n, sizeof(*v), by_name_and_place);
+		n += list->v[i].content.n_tensors;
+	v = malloc((n + 1) * sizeof(*v));
+	if (!v)
+		return hvqz_nomem(err, n * sizeof(*v), "the names");
+	n = list_tensors(list, v);
+	qsort(v, n, sizeof(*v), by_right);
 	for (size_t i = 1; i < n && ret == HVQZ_OK; i++) {
-		struct tensor *t = list->v[v[i].number].content.tensors;
-		size_t len = strlen(t->name) + 24;
-		char *name;
-
-		if (strcmp(v[i].name, v[first].name)) {
-			first = i;
-			continue;
-		}
-		name = malloc(len);
-		if (!name) {
-			ret = hvqz_nomem(err, len, "a tensor's name");
-			break;
-		}
-		snprintf(name, len, "%s#%zu", v[first].name, i - first + 1);
-		free(t->name);
-		t->name = name;
-		v[i].name = v[first].name;
+		if (strcmp(v[i].name, v[i - 1].name))
+			number = 1;
+		else
+			ret = number_twin(v, n, &v[i], &number, err);
 	}
+	for (size_t i = 0; i < n; i++)
+		if (v[i].t->name != v[i].name)
+			free(v[i].name);
 	free(v);
 	return ret;
 }

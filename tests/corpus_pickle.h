@@ -65,6 +65,22 @@ static const struct pickle_case {
 	   TENSOR(STORAGE("FloatStorage", "0", "\6"), "\0",
 		  SHAPE2("\2", "\3"), SHAPE2("\1", "\2")) "s."),
 	 HVQZ_OK, "w.T", 1},
+	{"one name twice",
+	 P("\x80\2}(" KEY("a") "}" KEY("w") W "sU\3a.w" HALF "u."), HVQZ_OK,
+	 "a.w#2", 2},
+	{"a number as a text", P("\x80\2}(K\1" W KEY("1") HALF "u."), HVQZ_OK,
+	 "1#2", 2},
+	{"one name by a transpose",
+	 P("\x80\2}(" KEY("w")
+	   TENSOR(STORAGE("FloatStorage", "0", "\6"), "\0",
+		  SHAPE2("\2", "\3"), SHAPE2("\1", "\2")) "U\3w.T" HALF "u."),
+	 HVQZ_OK, "w.T#2", 2},
+	{"one name in one storage, its number taken",
+	 P("\x80\2}(U\5a.w#2" HALF "U\3a.w"
+	   TENSOR(STORAGE("FloatStorage", "0", "\6"), "\0", "K\3\x85",
+		  "K\1\x85") KEY("a") "}" KEY("w")
+	   TENSOR(STORAGE("FloatStorage", "0", "\6"), "\3", "K\3\x85",
+		  "K\1\x85") "su."), HVQZ_OK, "a.w#3", 3},
 	{"half types",
 	 P("\x80\2}(" KEY("w") W KEY("h")
 	   TENSOR(STORAGE("BFloat16Storage", "1", "\4"), "\0", "K\4\x85",

@@ -76,9 +76,17 @@ torch("a.pt", {"model": {"w": Tensor(s, 0, (128, 512), (512, 1)),
                "optimizer": {"state": {0: Tensor(t, 0, (2, 3), (1, 2))},
                              "lr": 0.5, "steps": [1, 2]}, "epoch": 3},
       {"0": half, "1": bytes(24)})
-# What is no tensor to us; and nothing.
+# What is no tensor to us, and tensors of one name; and nothing.
 u = Storage("HalfStorage", "0", 131072)
 torch("odd.pt", {"w": Tensor(u, 0, (128, 512, 2), (2, 256, 1))}, {"0": half})
+torch("twins.pt", {"a": {"w": Tensor(s, 0, (131072,), (1,))},
+                   "a.w": Tensor(t, 0, (6,), (1,))},
+      {"0": half, "1": bytes(24)})
+# A tensor that is called like a storage that is a tensor as a whole.
+v = Storage("FloatStorage", "1", 3 << 20)
+torch("whole.pt", {"data/1": Tensor(s, 0, (131072,), (1,)),
+                   "x": Tensor(v, 0, (1 << 20,), (2,))},
+      {"0": half, "1": bytes(12 << 20)})
 torch("none.pt", {}, {})
 zipfile.ZipFile("none.npz", "w").close()
 with zipfile.ZipFile("big.npz", "w") as z:
@@ -96,7 +104,9 @@ EOF
 python3 make.py "$MODEL" || fail "make.py"
 
 # Lossless, on files and pipes; the table; -l.
-for f in a.npz a.npy a.pt odd.pt none.pt none.npz big.npz; do
+for f in a.npz a.npy a.pt odd.pt twins.pt whole.pt none.pt \
+	 none.npz big.npz
+do
 	status 0 hvqz --lossless $f
 	silent
 	status 0 hvqz -t $f.hvqz
@@ -111,6 +121,11 @@ for f in a.npz a.npy a.pt odd.pt none.pt none.npz big.npz; do
 		grep -q "\"original_bytes\":$(wc -c <$f)," ||
 		fail "original size of $f"
 done
+hvqz -lv twins.pt | grep -q ' a.w#2 ' || fail "no tensor a.w#2"
+hvqz -lv whole.pt >list
+if ! grep -q ' data/1 .*12582912' list || ! grep -q ' data/1#2 ' list; then
+	fail "a member has lost its name"
+fi
 hvqz -lv a.pt >list
 for name in model.w model.v optimizer.state.0.T; do
 	grep -q " $name " list || fail "no tensor $name"
