@@ -31,7 +31,7 @@ static const char *owner(const struct members *list, size_t i)
 struct twin {
 	char *name;		/* as it was */
 	struct tensor *t;
-	bool is_file;		/* the tensor is a member, which keeps its name */
+	bool is_file;		/* a member as a whole, which keeps it */
 	size_t number;		/* in their order */
 };
 

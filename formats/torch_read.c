@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utf8proc.h>
 
 enum {
 	MAX_DEPTH = 40,
@@ -27,6 +28,8 @@ enum {
 	MAX_KEY = 1024,		/* bytes of a dictionary's key */
 	MAX_NAMES = 64 << 20,	/* bytes of all names together */
 };
+
+#define ALONE "tensor"
 
 struct view {
 	size_t member;
@@ -51,6 +54,7 @@ struct torch {
 	struct view *views;
 	size_t n_views;
 	struct buf path;
+	size_t n_nameless;	/* keys on the way that no name can have */
 	uint64_t visits;
 	uint64_t n_names;	/* bytes */
 };
@@ -136,6 +140,28 @@ static void turn(struct view *x)
 	}
 }
 
+static enum hvqz_ret name_view(struct torch *t, struct view *x, bool turned,
+			       struct hvqz_err *err)
+{
+	/* No way to it: a tensor saved alone, or under an empty key. */
+	const char *name = t->path.len ? (const char *)t->path.p : ALONE;
+	size_t n = t->path.len ? t->path.len : strlen(ALONE);
+
+	/* A small pickle can give one tensor a million long names. */
+	t->n_names += n;
+	if (t->n_names > MAX_NAMES)
+		return hvqz_fail(err, HVQZ_UNSUPPORTED, "a PyTorch file whose "
+				 "tensors' names have over %d bytes",
+				 MAX_NAMES);
+	x->name = calloc(1, n + 3);
+	if (!x->name)
+		return hvqz_nomem(err, n, "a name");
+	memcpy(x->name, name, n);
+	if (turned)
+		memcpy(x->name + n, ".T", 2);
+	return HVQZ_OK;
+}
+
 static enum hvqz_ret add_view(struct torch *t, struct view *x, bool turned,
 			      bool odd, struct hvqz_err *err)
 {
@@ -147,21 +173,8 @@ static enum hvqz_ret add_view(struct torch *t, struct view *x, bool turned,
 			return hvqz_nomem(err, n * sizeof(*more), "views");
 		t->views = more;
 	}
-	/* A small pickle can give one tensor a million long names. */
-	t->n_names += t->path.len;
-	if (t->n_names > MAX_NAMES)
-		return hvqz_fail(err, HVQZ_UNSUPPORTED, "a PyTorch file whose "
-				 "tensors' names have over %d bytes",
-				 MAX_NAMES);
-	if (!odd) {
-		x->name = calloc(1, t->path.len + 3);
-		if (!x->name)
-			return hvqz_nomem(err, t->path.len, "a name");
-		if (t->path.len)
-			memcpy(x->name, t->path.p, t->path.len);
-		if (turned)
-			memcpy(x->name + t->path.len, ".T", 2);
-	}
+	if (!odd && !t->n_nameless)
+		TRY(name_view(t, x, turned, err));
 	x->number = t->n_views;
 	t->views[t->n_views++] = *x;
 	return HVQZ_OK;
@@ -213,24 +226,42 @@ static enum hvqz_ret take_tensor(struct torch *t,
 static enum hvqz_ret walk(struct torch *t, uint32_t id, unsigned depth,
 			  struct hvqz_err *err);
 
+/* Can the key be part of a tensor's name? Tensors under others are bytes. */
+static bool fits_name(const char *part, size_t n)
+{
+	const utf8proc_uint8_t *p = (const utf8proc_uint8_t *)part;
+
+	if (n > MAX_KEY || memchr(part, 0, n))
+		return false;
+	for (size_t i = 0; i < n;) {
+		utf8proc_int32_t c;
+		utf8proc_ssize_t len = utf8proc_iterate(
+			p + i, (utf8proc_ssize_t)(n - i), &c);
+
+		if (len < 1)
+			return false;
+		i += (size_t)len;
+	}
+	return true;
+}
+
 static enum hvqz_ret walk_into(struct torch *t, const char *part, size_t n,
 			       uint32_t id, unsigned depth,
 			       struct hvqz_err *err)
 {
 	size_t len = t->path.len;
-	enum hvqz_ret ret;
+	bool fits = fits_name(part, n);
 
-	if (n > MAX_KEY || memchr(part, 0, n))
-		return damaged(t, "a key with a NUL, or of over 1024 bytes",
-			       err);
-	if (len)
+	t->n_nameless += !fits;
+	if (fits && len)
 		buf_u8(&t->path, '.');
-	buf_put(&t->path, part, n);
+	if (fits)
+		buf_put(&t->path, part, n);
 	TRY(buf_ok(&t->path, err));
-	ret = walk(t, id, depth + 1, err);
-	if (ret == HVQZ_OK)
-		t->path.len = len;
-	return ret;
+	TRY(walk(t, id, depth + 1, err));
+	t->path.len = len;
+	t->n_nameless -= !fits;
+	return HVQZ_OK;
 }
 
 static enum hvqz_ret walk(struct torch *t, uint32_t id, unsigned depth,

@@ -65,6 +65,14 @@ static const struct pickle_case {
 	   TENSOR(STORAGE("FloatStorage", "0", "\6"), "\0",
 		  SHAPE2("\2", "\3"), SHAPE2("\1", "\2")) "s."),
 	 HVQZ_OK, "w.T", 1},
+	{"a tensor alone", P("\x80\2" W "."), HVQZ_OK, "tensor", 1},
+	{"a transposed one alone",
+	 P("\x80\2" TENSOR(STORAGE("FloatStorage", "0", "\6"), "\0",
+			   SHAPE2("\2", "\3"), SHAPE2("\1", "\2")) "."),
+	 HVQZ_OK, "tensor.T", 1},
+	{"an empty key", P("\x80\2}U\0" W "s."), HVQZ_OK, "tensor", 1},
+	{"an empty key on the way", P("\x80\2}U\0}" KEY("w") W "ss."),
+	 HVQZ_OK, "w", 1},
 	{"one name twice",
 	 P("\x80\2}(" KEY("a") "}" KEY("w") W "sU\3a.w" HALF "u."), HVQZ_OK,
 	 "a.w#2", 2},
@@ -209,6 +217,16 @@ static const struct pickle_case {
 	   TENSOR(STORAGE("LongStorage", "0", "\3"), "\0", "K\3\x85",
 		  "K\1\x85") "u."), HVQZ_OK, "h", 1},
 
+	{"a NUL in a key", P("\x80\2}(" KEY("\0") W KEY("h") HALF "u."),
+	 HVQZ_OK, "h", 1},
+	{"a surrogate in a key",
+	 P("\x80\2}(U\3\xed\xa0\x80" W KEY("h") HALF "u."), HVQZ_OK, "h",
+	 1},
+	{"a cut letter in a key", P("\x80\2}(U\1\xe2" W KEY("h") HALF "u."),
+	 HVQZ_OK, "h", 1},
+	{"under a key with a NUL",
+	 P("\x80\2}(" KEY("\0") "}" KEY("w") W "s" KEY("h") HALF "u."),
+	 HVQZ_OK, "h", 1},
 	/* Models without a tensor that is one. */
 	{"nothing in it", P("\x80\2}."), HVQZ_OK, NULL, 0},
 	{"no tensor in it", P("\x80\2K\1."), HVQZ_OK, NULL, 0},
@@ -216,6 +234,8 @@ static const struct pickle_case {
 	 P("\x80\2}" KEY("w")
 	   TENSOR(STORAGE("HalfStorage", "0", "\14"), "\0",
 		  "(K\3K\2K\2t", "(K\2K\6K\1t") "s."), HVQZ_OK, NULL, 0},
+	{"only a key with a NUL", P("\x80\2}" KEY("\0") W "s."), HVQZ_OK,
+	 NULL, 0},
 
 	{"parameter of nothing",
 	 P("\x80\2" "ctorch._utils\n_rebuild_parameter\n)R."), HVQZ_DAMAGED,
@@ -265,8 +285,6 @@ static const struct pickle_case {
 	   TENSOR(STORAGE("FloatStorage", "0", "\6"), "\0",
 		  "(K\1K\1K\1K\1K\1K\1K\1K\1K\1t", "K\1\x85") "s."),
 	 HVQZ_DAMAGED, "shape", 0},
-	{"a NUL in a key", P("\x80\2}" KEY("\0") W "s."), HVQZ_DAMAGED,
-	 "NUL", 0},
 	{"protocol 1", P("\x80\1N."), HVQZ_DAMAGED, "protocol", 0},
 };
 

@@ -76,9 +76,13 @@ torch("a.pt", {"model": {"w": Tensor(s, 0, (128, 512), (512, 1)),
                "optimizer": {"state": {0: Tensor(t, 0, (2, 3), (1, 2))},
                              "lr": 0.5, "steps": [1, 2]}, "epoch": 3},
       {"0": half, "1": bytes(24)})
-# What is no tensor to us, and tensors of one name; and nothing.
+# What is no tensor to us, alone and beside one; and nothing.
 u = Storage("HalfStorage", "0", 131072)
+torch("alone.pt", Tensor(u, 0, (256, 512), (512, 1)), {"0": half})
 torch("odd.pt", {"w": Tensor(u, 0, (128, 512, 2), (2, 256, 1))}, {"0": half})
+torch("keys.pt", {"": Tensor(s, 0, (131072,), (1,)),
+                  "k" * 2000: Tensor(t, 0, (6,), (1,))},
+      {"0": half, "1": bytes(24)})
 torch("twins.pt", {"a": {"w": Tensor(s, 0, (131072,), (1,))},
                    "a.w": Tensor(t, 0, (6,), (1,))},
       {"0": half, "1": bytes(24)})
@@ -104,7 +108,7 @@ EOF
 python3 make.py "$MODEL" || fail "make.py"
 
 # Lossless, on files and pipes; the table; -l.
-for f in a.npz a.npy a.pt odd.pt twins.pt whole.pt none.pt \
+for f in a.npz a.npy a.pt alone.pt odd.pt keys.pt twins.pt whole.pt none.pt \
 	 none.npz big.npz
 do
 	status 0 hvqz --lossless $f
@@ -121,6 +125,7 @@ do
 		grep -q "\"original_bytes\":$(wc -c <$f)," ||
 		fail "original size of $f"
 done
+hvqz -lv alone.pt | grep -q ' tensor ' || fail "no tensor 'tensor'"
 hvqz -lv twins.pt | grep -q ' a.w#2 ' || fail "no tensor a.w#2"
 hvqz -lv whole.pt >list
 if ! grep -q ' data/1 .*12582912' list || ! grep -q ' data/1#2 ' list; then
