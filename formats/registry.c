@@ -135,6 +135,11 @@ static const char *name_known(const uint8_t *p, size_t len, unsigned *bits)
 			return known[i].what;
 		}
 	}
+	if (len >= 512 && !*p && !memcmp(p, p + 1, len - 1)) {
+		*bits = 16;
+		return "nothing but zeros at its beginning, as an empty tar "
+		       "archive or a file that was never written";
+	}
 	if (is_text(p, len)) {
 		*bits = 24;
 		return name_text(p, len);

@@ -453,6 +453,13 @@ TEXT(text_short, "\1\2\3")
 TEXT(text_pointer,
      "version https://git-lfs.github.com/spec/v1\noid sha256:00\n")
 
+/* An empty tar. */
+static void only_zeros(struct buf *b)
+{
+	for (int i = 0; i < TAR_RECORD; i++)
+		buf_u8(b, 0);
+}
+
 #define GOOD(rule, build, word) {rule, #build, build, HVQZ_OK, word}
 #define BAD(rule, build, word) {rule, #build, build, HVQZ_DAMAGED, word}
 #define UNSUP(rule, build, word) {rule, #build, build, HVQZ_UNSUPPORTED, word}
@@ -659,6 +666,7 @@ static const struct archive_case corpus_archives[] = {
 	UNSUP("A3", text_nothing, "empty"),
 	UNSUP("A3", text_short, "3 bytes"),
 	UNSUP("A3", text_pointer, "git-LFS"),
+	UNSUP("A3", only_zeros, "zeros"),
 };
 
 enum {

@@ -101,7 +101,7 @@ says "HTML"
 absent page.safetensors.hvqz
 
 status 1 hvqz -dc /dev/zero
-says "not a .hvqz file: its first bytes are not those of one"
+says "not a .hvqz file: this is nothing but zeros"
 tail -c 1000 "$MODEL" >bytes
 status 1 hvqz -t bytes
 says "not a .hvqz file: its first bytes are not those of one"
