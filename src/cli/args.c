@@ -273,6 +273,10 @@ static bool check(const struct parse *p, const bool *seen)
 		return REFUSE("--rm is for an output beside its source, not "
 			      "for %s", a->output ? "-o" :
 			      a->to_stdout ? "-c" : "-n");
+	if (a->remove && a->decode.to && !a->to_hvqz)
+		return REFUSE("--rm and --to %s exclude each other: what that "
+			      "format cannot hold would be lost with the source",
+			      a->decode.to);
 	if (a->remove && a->no_sync)
 		return REFUSE("--rm waits until the result is on disk, which "
 			      "--no-sync does not");

@@ -124,7 +124,8 @@ static const char files[] =
 	"  -S, --suffix .SUF      suffix instead of .hvqz\n"
 	"  -k, --keep             keep the source (the default)\n"
 	"      --rm               remove the source once the result is safe on "
-	"disk\n"
+	"disk;\n"
+	"                         not with --to, whose result may hold less\n"
 	"  -f, --force            overwrite; allow binary data on a terminal\n"
 	"      --no-sync          do not wait for the disk\n";
 

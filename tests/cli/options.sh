@@ -81,6 +81,9 @@ refuse "--rm has no meaning with -l" -l --rm
 refuse "--rm" --rm -c
 refuse "--rm" --rm -o x
 refuse "--rm waits until the result is on disk" --rm --no-sync
+refuse "--rm and --to safetensors exclude each other: what that format cannot" \
+	--rm --to safetensors
+refuse "--rm and --to gguf exclude each other" -d --to gguf --rm
 refuse "--lossless and --preset exclude each other" --lossless --preset mid
 refuse "--lossless and --bpp exclude each other" --lossless --bpp 4
 refuse "--bpp is for the trellis; --preset chooses" --bpp 4 --preset mid
@@ -222,3 +225,9 @@ status 1 hvqz -qqd nowhere.hvqz
 silent
 status 1 hvqz -Qd odd.name nowhere.hvqz
 says "nowhere.hvqz: No such file"
+
+# What encoding does anyway may be said, and all of the source is in it.
+status 0 hvqz --rm --to hvqz --lossless m.safetensors -f
+absent m.safetensors
+status 0 hvqz -dc m.safetensors.hvqz >out
+same out "$MODEL"
