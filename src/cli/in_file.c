@@ -352,6 +352,11 @@ void in_remove(const struct in_file *in)
 	else if (now.st_dev != in->st.st_dev || now.st_ino != in->st.st_ino)
 		message_warn(in->name, "not removed: the name now belongs to "
 			     "another file");
+	else if (!same_state(in, &now))
+		message_warn(in->name, "not removed: it changed after it was "
+			     "read (%lld bytes then, %lld now), and the result "
+			     "is of what it was", (long long)in->st.st_size,
+			     (long long)now.st_size);
 	else if (unlink(in->path) < 0)
 		message_warn(in->name, "not removed: %s", strerror(errno));
 }

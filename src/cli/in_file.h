@@ -68,7 +68,10 @@ enum hvqz_ret in_read_at(void *ctx, uint64_t off, void *buf, size_t n,
 			 struct hvqz_err *err);
 bool in_can_reread(const struct in_file *in);
 
-/* Remove the input's name if it still is the file that was read. */
+/*
+ * Remove the input's name if it still is the file that was read, as it was at
+ * the start; a warning says why it stays.
+ */
 void in_remove(const struct in_file *in);
 
 void in_close(struct in_file *in);

@@ -1,0 +1,32 @@
+#!/bin/sh
+# keep.sh - no model is lost: what may not be replaced or removed is not.
+. "$(dirname "$0")/common.inc"
+
+# Is there what makes calls fail? Not in a sanitizer's build.
+shim=${FAULTS-}/shim.so
+LD_PRELOAD=$shim "$HVQZ" -V >out 2>err && [ ! -s err ] || shim=
+# with_fault NAME=VALUE ARGS...
+with_fault() {
+	fault=$1
+	shift
+	# A second exec() for BLAS is no part of this.
+	env OPENBLAS_CORETYPE=Nehalem LD_PRELOAD="$shim" "$fault" "$HVQZ" "$@"
+}
+
+# --rm: the source is edited while the result goes to the disk.
+if [ -n "$shim" ]; then
+	cp "$MODEL" m.safetensors
+	status 2 with_fault HVQZ_FAULT_EDIT=m.safetensors \
+		--lossless --rm m.safetensors
+	says "not removed: it changed after it was read"
+	present m.safetensors
+	status 0 hvqz -d -o was m.safetensors.hvqz
+	same was "$MODEL"
+	rm m.safetensors was
+
+	status 2 with_fault HVQZ_FAULT_EDIT=m.safetensors.hvqz \
+		-d --rm m.safetensors.hvqz
+	says "not removed: it changed after it was read"
+	present m.safetensors.hvqz
+	same m.safetensors "$MODEL"
+fi
