@@ -292,7 +292,7 @@ static bool same_state(const struct in_file *in, const struct stat *st)
 bool in_is(const struct in_file *in, const struct stat *st)
 {
 	return (in->st.st_dev == st->st_dev && in->st.st_ino == st->st_ino) ||
-	       (in->set && in_folder_has(in->folder, st));
+	       (in->folder && in_folder_has(in->folder, st));
 }
 
 bool in_unchanged(const struct in_file *in)

@@ -53,7 +53,7 @@ bool in_open(struct in_file *in, const char *path, unsigned flags);
  */
 bool in_prepare(struct in_file *in);
 
-/* Is st that file, or another part of the split model? */
+/* Is st that file, or one of the folder's or the split model's? */
 bool in_is(const struct in_file *in, const struct stat *st);
 
 /* Has the file kept its size and times? False: error message. */

@@ -32,8 +32,8 @@ struct out_file {
 /*
  * Open path (NULL: standard output) for what will be made of in; NULL: it is
  * not made of one file. Refused: an existing file without OUT_FORCE, the input
- * itself, a directory, a terminal without OUT_FORCE. Neither *out nor *in must
- * move until commit or discard.
+ * itself or a file of the folder that it is, a directory, a terminal without
+ * OUT_FORCE. Neither *out nor *in must move until commit or discard.
  */
 bool out_open(struct out_file *out, const char *path,
 	      const struct in_file *in, unsigned flags);

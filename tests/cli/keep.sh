@@ -30,3 +30,21 @@ if [ -n "$shim" ]; then
 	present m.safetensors.hvqz
 	same m.safetensors "$MODEL"
 fi
+
+# A folder's own files as the output: a shard, and an older .hvqz among them.
+mkdir f
+cp "$MODEL" f/model.safetensors
+for name in f/model.safetensors f/../f/model.safetensors; do
+	status 1 hvqz -f --lossless -o $name f
+	says "is the input"
+	same f/model.safetensors "$MODEL"
+done
+status 0 hvqz -f --lossless -o f/x.hvqz f
+cp f/x.hvqz x.hvqz
+status 1 hvqz -f --lossless -o f/x.hvqz f
+says "is the input"
+same f/x.hvqz x.hvqz
+# shellcheck disable=SC2094 # that is the mistake
+status 1 hvqz -f --lossless -c f >>f/model.safetensors
+says "is the input"
+same f/model.safetensors "$MODEL"
