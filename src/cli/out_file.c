@@ -92,9 +92,17 @@ bool out_open(struct out_file *out, const char *path,
 		return use_directly(out);
 	}
 	if (stat(path, &st) < 0) {
+		int saved = errno;
+
 		if (lstat(path, &st) == 0) {
 			message_error(about(out), "%s is a symbolic link that "
 				      "leads nowhere", path);
+			return false;
+		}
+		/* A name too long would be found out only behind the work. */
+		if (saved != ENOENT) {
+			message_error(about(out), "cannot write %s: %s", path,
+				      strerror(saved));
 			return false;
 		}
 		out->target = strdup(path);

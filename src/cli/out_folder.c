@@ -165,8 +165,11 @@ static enum hvqz_ret take_table(struct out_folder *f, const void *p, size_t n,
 		const char *name = f->files.v[i].name;
 
 		TRY(make_folders(f, name, err));
-		if (fstatat(f->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		if (fstatat(f->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+			if (errno != ENOENT)
+				return failed(f, name, err);
 			continue;
+		}
 		if (!S_ISREG(st.st_mode))
 			return hvqz_fail(err, HVQZ_IO,
 					 "%.200s/%.200s exists and is no "

@@ -48,3 +48,24 @@ same f/x.hvqz x.hvqz
 status 1 hvqz -f --lossless -c f >>f/model.safetensors
 says "is the input"
 same f/model.safetensors "$MODEL"
+
+# A name that is too long is told before the work, not behind it: there is no
+# work to be told of.
+long=$(printf '%0251d' 0)
+cp "$MODEL" "$long"
+status 1 hvqz -vv --lossless "$long"
+says "cannot write $long.hvqz: File name too long"
+! grep -q 'sandbox\|threads' err || fail "it was begun"
+rm "$long"
+no_traces
+mkdir t
+cp "$MODEL" t/model.safetensors
+echo notes >t/notes
+if tar cf t.tar -C t --transform "s/notes/$long$long/" model.safetensors \
+	notes 2>err; then
+	status 0 hvqz --lossless t.tar
+	status 1 hvqz -vvd --output-dir d t.tar.hvqz
+	says "File name too long"
+	absent d
+	! grep -q "MB/s" err || fail "it was done before"
+fi
