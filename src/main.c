@@ -15,6 +15,7 @@
 #include "cli/cpu_off.h"
 #include "cli/descriptors.h"
 #include "cli/hardware.h"
+#include "cli/kept.h"
 #include "cli/list.h"
 #include "cli/message.h"
 #include "cli/sandbox.h"
@@ -51,6 +52,7 @@ int main(int argc, char **argv)
 	struct sidecars sidecars = {0};
 	struct base_file base = {0};
 	struct list_sum sum = {0};
+	struct kept kept = {0};
 	bool go;
 
 	hardware_keep_memory();
@@ -64,7 +66,8 @@ int main(int argc, char **argv)
 	go = go && cpu_off_settle(&args.common.kern);
 #endif
 	go = go && hardware_settle(&args.common) &&
-	     sidecars_load(&args, &sidecars) && base_file_open(&base, &args);
+	     sidecars_load(&args, &sidecars) && base_file_open(&base, &args) &&
+	     kept_begin(&kept, &args);
 
 	if (go)
 		restrain(&args);
@@ -74,11 +77,12 @@ int main(int argc, char **argv)
 		if (args.mode == MODE_LIST)
 			list_file(&args, args.files[i], &sum);
 		else
-			convert_file(&args, &sidecars.sens, &base,
+			convert_file(&args, &sidecars.sens, &base, &kept,
 				     args.files[i]);
 	}
 	list_end(&args, &sum);
 
+	kept_free(&kept);
 	base_file_close(&base);
 	sidecars_free(&sidecars);
 	args_free(&args);

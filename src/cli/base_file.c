@@ -55,15 +55,6 @@ static bool is_base(const struct args *args, const char *path)
 	       base.st_ino == other.st_ino;
 }
 
-bool base_file_is_output(const struct args *args, const char *path)
-{
-	if (!is_base(args, path))
-		return false;
-	message_error(path, "the output is the base model, without which it "
-		      "could not be read again");
-	return true;
-}
-
 bool base_file_is_input(const struct args *args, const char *path)
 {
 	if (!is_base(args, path))

@@ -22,8 +22,6 @@ struct base_file {
  */
 bool base_file_open(struct base_file *b, struct args *args);
 
-/* Would writing to path replace args' base model? Then error message. */
-bool base_file_is_output(const struct args *args, const char *path);
 /* Is path that model itself, which is not to be removed? Then error message. */
 bool base_file_is_input(const struct args *args, const char *path);
 

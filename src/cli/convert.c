@@ -37,6 +37,8 @@ struct task {
 	const struct args *args;
 	struct sens_table *sens;
 	const struct base_file *base;
+	struct kept *kept;
+	const char *path;	/* as it was given */
 	struct in_file in;
 	bool packed;		/* it is a .hvqz */
 	struct out_file out;
@@ -322,7 +324,7 @@ static bool work(struct task *t, struct sink *out)
 /* Into files of their own, in the folder of that name. */
 static void work_to_folder(struct task *t, const char *name, unsigned flags)
 {
-	if (!out_folder_open(&t->out_folder, name, t->in.name, flags))
+	if (!out_folder_open(&t->out_folder, name, &t->in, flags, t->kept))
 		return;
 	if (!work(t, &t->out_folder.sink))
 		out_folder_discard(&t->out_folder);
@@ -343,6 +345,29 @@ static bool make_output_dir(const struct task *t)
 	return false;
 }
 
+/* Must what is there now not be replaced? Then error message. */
+static bool is_kept(const struct task *t, const char *name)
+{
+	struct hvqz_err err = {0};
+	struct stat st;
+
+	if ((stat(name, &st) < 0 ||
+	     kept_check(t->kept, &st, name, &err) == HVQZ_OK) &&
+	    kept_room(t->kept, 1, &err) == HVQZ_OK)
+		return false;
+	message_err(t->in.name, &err);
+	return true;
+}
+
+/* The output is there: no later one may take its place. */
+static void keep(const struct task *t, const char *name)
+{
+	struct stat st;
+
+	if (name && stat(name, &st) == 0)
+		kept_add_output(t->kept, &st, t->path);
+}
+
 static void work_to_output(struct task *t)
 {
 	const struct args *a = t->args;
@@ -352,7 +377,7 @@ static void work_to_output(struct task *t)
 			 (a->no_sync ? OUT_NO_SYNC : 0);
 
 	if (where == SKIP ||
-	    (where == TO_FILE && base_file_is_output(a, name)) ||
+	    (where == TO_FILE && is_kept(t, name)) ||
 	    (a->remove && base_file_is_input(a, t->in.path)))
 		goto out;
 	if (where == TO_FOLDER) {
@@ -362,10 +387,13 @@ static void work_to_output(struct task *t)
 	if (!make_output_dir(t) ||
 	    !out_open(&t->out, where == TO_FILE ? name : NULL, &t->in, flags))
 		goto out;
-	if (!work(t, &t->out.sink))
+	if (!work(t, &t->out.sink)) {
 		out_discard(&t->out);
-	else if (out_commit(&t->out) && a->remove && !t->damaged)
-		in_remove(&t->in);
+	} else if (out_commit(&t->out)) {
+		keep(t, name);
+		if (a->remove && !t->damaged)
+			in_remove(&t->in);
+	}
 out:
 	free(name);
 }
@@ -387,9 +415,11 @@ static bool prepare(struct task *t)
 }
 
 void convert_file(const struct args *args, struct sens_table *sens,
-		  const struct base_file *base, const char *path)
+		  const struct base_file *base, struct kept *kept,
+		  const char *path)
 {
 	struct task t = {.args = args, .sens = sens, .base = base,
+			 .kept = kept, .path = path,
 			 .last = args_is_last(args, path)};
 	bool takes_models = args->mode == MODE_ENCODE ||
 			    args->mode == MODE_CONVERT;

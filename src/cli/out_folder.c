@@ -147,6 +147,26 @@ static enum hvqz_ret advance(struct out_folder *f, struct hvqz_err *err)
 	return HVQZ_OK;
 }
 
+/* A name that is there already: may the new file have it? */
+static enum hvqz_ret check_old(const struct out_folder *f, const char *name,
+			       const struct stat *st, struct hvqz_err *err)
+{
+	char path[420];
+
+	snprintf(path, sizeof(path), "%.200s/%.200s", f->path, name);
+	if (!S_ISREG(st->st_mode))
+		return hvqz_fail(err, HVQZ_IO, "%s exists and is no file",
+				 path);
+	if (in_is(f->in, st))
+		return hvqz_fail(err, HVQZ_USAGE, "the output %s is the input",
+				 path);
+	TRY(kept_check(f->kept, st, path, err));
+	if (f->flags & OUT_FORCE)
+		return HVQZ_OK;
+	return hvqz_fail(err, HVQZ_IO, "%s exists already; -f replaces it",
+			 path);
+}
+
 /* The first write is the whole table. */
 static enum hvqz_ret take_table(struct out_folder *f, const void *p, size_t n,
 				struct hvqz_err *err)
@@ -161,6 +181,7 @@ static enum hvqz_ret take_table(struct out_folder *f, const void *p, size_t n,
 	source_free(&src);
 	TRY(ret);
 	f->has_table = true;
+	TRY(kept_room(f->kept, f->files.n, err));
 	for (size_t i = 0; i < f->files.n; i++) {
 		const char *name = f->files.v[i].name;
 
@@ -170,14 +191,7 @@ static enum hvqz_ret take_table(struct out_folder *f, const void *p, size_t n,
 				return failed(f, name, err);
 			continue;
 		}
-		if (!S_ISREG(st.st_mode))
-			return hvqz_fail(err, HVQZ_IO,
-					 "%.200s/%.200s exists and is no "
-					 "file", f->path, name);
-		if (!(f->flags & OUT_FORCE))
-			return hvqz_fail(err, HVQZ_IO,
-					 "%.200s/%.200s exists already; -f "
-					 "replaces it", f->path, name);
+		TRY(check_old(f, name, &st, err));
 	}
 	return advance(f, err);
 }
@@ -214,17 +228,19 @@ static enum hvqz_ret folder_write(void *ctx, const void *p, size_t n,
 }
 
 bool out_folder_open(struct out_folder *f, const char *path,
-		     const char *about, unsigned flags)
+		     const struct in_file *in, unsigned flags,
+		     struct kept *kept)
 {
 	static const struct sink_ops ops = {folder_write};
 
-	*f = (struct out_folder){.path = path, .about = about,
-				 .flags = flags, .dir = -1, .fd = -1};
+	*f = (struct out_folder){.path = path, .about = in->name, .in = in,
+				 .kept = kept, .flags = flags, .dir = -1,
+				 .fd = -1};
 	f->made = mkdir(path, 0777) == 0;
 	if (f->made || errno == EEXIST)
 		f->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (f->dir < 0) {
-		message_error(about, "cannot write the folder %s: %s", path,
+		message_error(f->about, "cannot write the folder %s: %s", path,
 			      strerror(errno));
 		if (f->made)
 			rmdir(path);
@@ -291,6 +307,17 @@ static bool give_name(const struct out_folder *f, size_t i)
 	return good;
 }
 
+/* All files are there: no later output may take the place of one. */
+static void keep(const struct out_folder *f)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < f->files.n; i++)
+		if (fstatat(f->dir, f->files.v[i].name, &st,
+			    AT_SYMLINK_NOFOLLOW) == 0)
+			kept_add_output(f->kept, &st, f->about);
+}
+
 bool out_folder_commit(struct out_folder *f)
 {
 	size_t named = 0;
@@ -304,6 +331,8 @@ bool out_folder_commit(struct out_folder *f)
 			      named < f->files.n ? f->files.v[named].name
 						 : "", strerror(errno));
 		undo(f, named);
+	} else {
+		keep(f);
 	}
 	release(f);
 	return good;

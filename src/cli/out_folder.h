@@ -8,6 +8,7 @@
 #ifndef CLI_OUT_FOLDER_H
 #define CLI_OUT_FOLDER_H
 
+#include "cli/kept.h"
 #include "cli/out_file.h"
 #include "formats/folder.h"
 
@@ -16,6 +17,8 @@
 struct out_folder {
 	const char *path;
 	const char *about;	/* the input's name, for messages */
+	const struct in_file *in;
+	struct kept *kept;
 	unsigned flags;		/* enum out_flags */
 	int dir;
 	bool made;		/* the folder itself is ours */
@@ -30,9 +33,14 @@ struct out_folder {
 	struct sink sink;
 };
 
-/* Make the folder path, or use it if it is there. */
+/*
+ * Make the folder path, or use it if it is there, for what will be made of in.
+ * Neither in itself nor what is in kept is replaced, and what is written goes
+ * there. *f, *in and *kept must not move until commit or discard.
+ */
 bool out_folder_open(struct out_folder *f, const char *path,
-		     const char *about, unsigned flags);
+		     const struct in_file *in, unsigned flags,
+		     struct kept *kept);
 
 /* False: error message; what had got a name is taken away again. */
 bool out_folder_commit(struct out_folder *f);

@@ -4,7 +4,7 @@
 
 # Is there what makes calls fail? Not in a sanitizer's build.
 shim=${FAULTS-}/shim.so
-LD_PRELOAD=$shim "$HVQZ" -V >out 2>err && [ ! -s err ] || shim=
+LD_PRELOAD=$shim "$HVQZ" -V >version 2>err && [ ! -s err ] || shim=
 # with_fault NAME=VALUE ARGS...
 with_fault() {
 	fault=$1
@@ -69,3 +69,81 @@ if tar cf t.tar -C t --transform "s/notes/$long$long/" model.safetensors \
 	absent d
 	! grep -q "MB/s" err || fail "it was done before"
 fi
+
+# Two results with one name: the second is not begun, and its source stays.
+mkdir a b
+cp "$MODEL" a/model.safetensors
+sed 's/model\./medel./g' <"$MODEL" >b/model.safetensors
+for force in '' -f; do
+	# shellcheck disable=SC2086 # none or one word
+	status 1 hvqz $force --rm --lossless --output-dir out \
+		a/model.safetensors b/model.safetensors
+	says "b/model.safetensors: the output out/model.safetensors.hvqz was"
+	says "made of a/model.safetensors a moment ago"
+	absent a/model.safetensors
+	present b/model.safetensors
+	status 0 hvqz -d -o a/model.safetensors out/model.safetensors.hvqz
+	same a/model.safetensors "$MODEL"
+	rm -r out
+done
+cp a/model.safetensors m.safetensors
+gzip -c b/model.safetensors >m.safetensors.gz
+status 1 hvqz -f --rm --lossless m.safetensors m.safetensors.gz
+says "m.safetensors.gz: the output m.safetensors.hvqz was made of"
+absent m.safetensors
+present m.safetensors.gz
+# A result of an earlier run is replaced, as -f says.
+status 0 hvqz -f --rm --lossless m.safetensors.gz
+absent m.safetensors.gz
+
+# The files of folders, too: all of the second or none.
+for x in a b; do
+	echo "of $x" >$x/notes
+	echo "only in $x" >$x/$x
+	status 0 hvqz --lossless -o $x.hvqz $x
+done
+status 1 hvqz -d -f --rm --output-dir out a.hvqz b.hvqz
+says "b.hvqz: the output out/model.safetensors was made of a.hvqz"
+absent a.hvqz
+present b.hvqz
+same out/model.safetensors "$MODEL"
+same out/notes a/notes
+absent out/b
+status 0 hvqz -d -f --rm --output-dir out b.hvqz
+same out/model.safetensors b/model.safetensors
+same out/notes b/notes
+
+# Nor is the source replaced by what is in it.
+cp "$MODEL" a/a.hvqz
+status 0 hvqz -f --lossless -o x.hvqz a
+rm -r out
+mkdir out
+cp x.hvqz out/a.hvqz
+status 1 hvqz -df --output-dir out out/a.hvqz
+says "the output out/a.hvqz is the input"
+same out/a.hvqz x.hvqz
+rm -r out a/a.hvqz
+
+# A base model is not replaced, nor is a sidecar.
+mkdir orig
+cp "$MODEL" orig/model.safetensors
+status 0 hvqz --lossless --base orig/model.safetensors -o child.hvqz a
+status 1 hvqz -df --base orig/model.safetensors --output-dir orig child.hvqz
+says "the output orig/model.safetensors is the base model"
+same orig/model.safetensors "$MODEL"
+absent orig/notes
+no_traces
+status 0 hvqz -t --base orig/model.safetensors child.hvqz
+status 0 hvqz --lossless --base orig/model.safetensors \
+	-o model.safetensors.hvqz "$MODEL"
+status 1 hvqz -df --base orig/model.safetensors --output-dir orig \
+	model.safetensors.hvqz
+says "the output orig/model.safetensors is the base model"
+same orig/model.safetensors "$MODEL"
+cp "$SIDECAR" side
+ln side link
+for name in side ./side link; do
+	status 1 hvqz -f --quality 3 --sidecar side -o $name a
+	says "is the sidecar"
+	same side "$SIDECAR"
+done
