@@ -334,15 +334,12 @@ static void work_to_folder(struct task *t, const char *name, unsigned flags)
 }
 
 /* --output-dir names a folder, which may be new. */
-static bool make_output_dir(const struct task *t)
+static bool make_output_dir(const struct task *t, unsigned flags)
 {
 	const char *dir = t->args->output_dir;
+	bool made;
 
-	if (!dir || mkdir(dir, 0777) == 0 || errno == EEXIST)
-		return true;
-	message_error(t->in.name, "cannot make the folder %s: %s", dir,
-		      strerror(errno));
-	return false;
+	return !dir || out_folder_make(dir, t->in.name, flags, &made);
 }
 
 /* Must what is there now not be replaced? Then error message. */
@@ -384,7 +381,7 @@ static void work_to_output(struct task *t)
 		work_to_folder(t, name, flags);
 		goto out;
 	}
-	if (!make_output_dir(t) ||
+	if (!make_output_dir(t, flags) ||
 	    !out_open(&t->out, where == TO_FILE ? name : NULL, &t->in, flags))
 		goto out;
 	if (!work(t, &t->out.sink)) {

@@ -13,6 +13,7 @@
 
 #include "cli/message.h"
 #include "cli/signals.h"
+#include "cli/temp_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -227,6 +228,42 @@ static enum hvqz_ret folder_write(void *ctx, const void *p, size_t n,
 	return HVQZ_OK;
 }
 
+/* The name of the folder at path, in the one above, to the disk. */
+static bool sync_above(const char *path)
+{
+	int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), above, saved;
+	bool good;
+
+	if (dir < 0)
+		return false;
+	above = openat(dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* What may not be read cannot be synced. */
+	good = above >= 0 ? temp_sync(above) : errno == EACCES;
+	saved = errno;
+	if (above >= 0)
+		close(above);
+	close(dir);
+	errno = saved;
+	return good;
+}
+
+bool out_folder_make(const char *path, const char *about, unsigned flags,
+		     bool *made)
+{
+	int saved;
+
+	*made = mkdir(path, 0777) == 0;
+	if ((*made || errno == EEXIST) &&
+	    (flags & OUT_NO_SYNC || sync_above(path)))
+		return true;
+	saved = errno;
+	if (*made)
+		rmdir(path);
+	message_error(about, "cannot make the folder %s: %s", path,
+		      strerror(saved));
+	return false;
+}
+
 bool out_folder_open(struct out_folder *f, const char *path,
 		     const struct in_file *in, unsigned flags,
 		     struct kept *kept)
@@ -236,9 +273,9 @@ bool out_folder_open(struct out_folder *f, const char *path,
 	*f = (struct out_folder){.path = path, .about = in->name, .in = in,
 				 .kept = kept, .flags = flags, .dir = -1,
 				 .fd = -1};
-	f->made = mkdir(path, 0777) == 0;
-	if (f->made || errno == EEXIST)
-		f->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (!out_folder_make(path, f->about, flags, &f->made))
+		return false;
+	f->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (f->dir < 0) {
 		message_error(f->about, "cannot write the folder %s: %s", path,
 			      strerror(errno));
@@ -300,11 +337,54 @@ static bool give_name(const struct out_folder *f, size_t i)
 		good = linkat(at, temp, at, leaf, 0) == 0 &&
 		       unlinkat(at, temp, 0) == 0;
 	saved = errno;
-	if (good && !(f->flags & OUT_NO_SYNC))
-		fsync(at);
 	close(at);
 	errno = saved;
 	return good;
+}
+
+/* Is file i in the same folder as the one before it? */
+static bool is_beside_last(const struct out_folder *f, size_t i)
+{
+	const char *name = f->files.v[i].name, *last, *slash, *last_slash;
+
+	if (!i)
+		return false;
+	last = f->files.v[i - 1].name;
+	slash = strrchr(name, '/');
+	last_slash = strrchr(last, '/');
+	if (!slash || !last_slash)
+		return !slash && !last_slash;
+	return slash - name == last_slash - last &&
+	       !memcmp(name, last, (size_t)(slash - name));
+}
+
+/* Close at, which may be -1, when its names are safe on disk. */
+static bool sync_and_close(int at)
+{
+	bool good = at >= 0 && temp_sync(at);
+	int saved = errno;
+
+	if (at >= 0)
+		close(at);
+	errno = saved;
+	return good;
+}
+
+/* All names in all folders to the disk. False, with errno. */
+static bool sync_names(const struct out_folder *f)
+{
+	const char *leaf;
+
+	for (size_t i = 0; i < f->files.n; i++)
+		if (!is_beside_last(f, i) &&
+		    !sync_and_close(open_parent(f, i, &leaf)))
+			return false;
+	/* Some that are new may have nothing but folders in them. */
+	for (size_t i = 0; i < f->n_folders; i++)
+		if (!sync_and_close(openat(f->dir, f->folders[i],
+					   O_RDONLY | O_DIRECTORY | O_CLOEXEC)))
+			return false;
+	return temp_sync(f->dir);
 }
 
 /* All files are there: no later output may take the place of one. */
@@ -333,6 +413,12 @@ bool out_folder_commit(struct out_folder *f)
 		undo(f, named);
 	} else {
 		keep(f);
+		if (!(f->flags & OUT_NO_SYNC) && !sync_names(f)) {
+			message_error(f->about, "%s is complete, but may not "
+				      "survive a loss of power: %s", f->path,
+				      strerror(errno));
+			good = false;
+		}
 	}
 	release(f);
 	return good;

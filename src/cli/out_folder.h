@@ -34,6 +34,13 @@ struct out_folder {
 };
 
 /*
+ * Make the folder path unless it is there; its name is safe on disk then, but
+ * with OUT_NO_SYNC. *made: it was not there. False: error message.
+ */
+bool out_folder_make(const char *path, const char *about, unsigned flags,
+		     bool *made);
+
+/*
  * Make the folder path, or use it if it is there, for what will be made of in.
  * Neither in itself nor what is in kept is replaced, and what is written goes
  * there. *f, *in and *kept must not move until commit or discard.
@@ -42,7 +49,10 @@ bool out_folder_open(struct out_folder *f, const char *path,
 		     const struct in_file *in, unsigned flags,
 		     struct kept *kept);
 
-/* False: error message; what had got a name is taken away again. */
+/*
+ * False: error message; what had got a name is taken away again, unless only
+ * the disk could not be waited for.
+ */
 bool out_folder_commit(struct out_folder *f);
 void out_folder_discard(struct out_folder *f);
 

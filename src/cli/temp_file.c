@@ -191,16 +191,21 @@ bool temp_give_name(struct temp_file *t, bool replace)
 	return true;
 }
 
-bool temp_sync_folder(const struct temp_file *t)
+bool temp_sync(int folder)
 {
 	/* Some file systems cannot sync and say so: nothing to wait for. */
 	int ret;
 
 	do {
-		ret = fsync(t->folder);
+		ret = fsync(folder);
 	} while (ret < 0 && errno == EINTR);
 	return ret == 0 || errno == EINVAL || errno == EROFS ||
 	       errno == ENOTSUP || errno == EBADF;
+}
+
+bool temp_sync_folder(const struct temp_file *t)
+{
+	return temp_sync(t->folder);
 }
 
 void temp_free(struct temp_file *t)

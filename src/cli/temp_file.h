@@ -34,6 +34,9 @@ bool temp_give_name(struct temp_file *t, bool replace);
 /* Make the name safe on disk. False, with errno. */
 bool temp_sync_folder(const struct temp_file *t);
 
+/* Make the names in an open folder safe on disk. False, with errno. */
+bool temp_sync(int folder);
+
 /* Close what is open, remove what has not got its target's name. */
 void temp_free(struct temp_file *t);
 

@@ -147,3 +147,36 @@ for name in side ./side link; do
 	says "is the sidecar"
 	same side "$SIDECAR"
 done
+
+# --rm: a new folder's own name, and those in it, are on disk before.
+if [ -n "$shim" ]; then
+	rm -rf out a b
+	mkdir -p a up
+	cp "$MODEL" a/model.safetensors
+	tar cf a.tar -C a --transform 's,^,in/deep/,' model.safetensors 2>err ||
+		shim=
+	hvqz -f --lossless a.tar || fail "a.tar"
+fi
+if [ -n "$shim" ]; then
+	for bad in up up/new up/new/in up/new/in/deep; do
+		cp a.tar.hvqz t.hvqz
+		status 1 with_fault HVQZ_FAULT_SYNC=$bad \
+			-d --rm --output-dir up/new t.hvqz
+		says "Input/output error"
+		present t.hvqz
+		case $bad in up) absent up/new ;; *) says "may not survive" ;; esac
+		rm -rf up/new
+		cp "$MODEL" m.safetensors
+		case $bad in up|up/new) ;; *) continue ;; esac
+		status 1 with_fault HVQZ_FAULT_SYNC=$bad \
+			--lossless --rm --output-dir up/new m.safetensors
+		says "Input/output error"
+		present m.safetensors
+		rm -rf up/new
+	done
+	status 1 with_fault HVQZ_FAULT_SYNC=up \
+		-d --no-sync --rm --output-dir up/new t.hvqz
+	status 0 with_fault HVQZ_FAULT_SYNC=up \
+		-d --no-sync --output-dir up/new t.hvqz
+	silent
+fi
