@@ -18,6 +18,9 @@ struct unpack {
 	size_t shown;		/* bytes of from that libarchive looks at */
 	struct hvqz_err why;	/* of a failed read */
 	uint64_t in, out;
+	uint64_t in_text;	/* of in: up to the last byte that is not 0 */
+	uint64_t in_data;	/* of in: what was unpacked; 0: not at the end */
+	bool in_end;		/* libarchive knows of the end of in */
 	uint64_t n_entries;	/* of a zip */
 };
 
@@ -56,7 +59,13 @@ static la_ssize_t feed(struct archive *a, void *ctx, const void **p)
 		return ARCHIVE_FATAL;
 	}
 	u->shown = n;
+	for (size_t i = n; i; i--)
+		if (bytes[i - 1]) {
+			u->in_text = u->in + i;
+			break;
+		}
 	u->in += n;
+	u->in_end = !n;
 	*p = bytes;
 	return (la_ssize_t)n;
 }
@@ -130,10 +139,40 @@ enum hvqz_ret unpack_open(struct unpack **u, struct source *src,
 	return HVQZ_OK;
 }
 
+/*
+ * Behind the last byte: libarchive stops at what is no more of the kind, and
+ * does not say so. Zeros a tape leaves; all else somebody wanted to keep.
+ */
+static enum hvqz_ret check_rest(struct unpack *u, struct hvqz_err *err)
+{
+	const void *p;
+	la_ssize_t n;
+
+	if (!u->in_data) {
+		u->in_data = (uint64_t)archive_filter_bytes(u->a, -1);
+		/* Of lz4 it takes four bytes more if there are as many. */
+		if (!u->in_end &&
+		    archive_filter_code(u->a, 0) == ARCHIVE_FILTER_LZ4)
+			u->in_data -= 4;
+	}
+	do {
+		n = feed(u->a, u, &p);
+		if (n < 0)
+			return failed(u, err);
+	} while (n && u->in_text <= u->in_data);
+	if (u->in_text <= u->in_data)
+		return HVQZ_OK;
+	return hvqz_fail(err, HVQZ_DAMAGED, "the %s data ends at byte %" PRIu64
+			 ", and what follows up to byte %" PRIu64 " is neither "
+			 "more of it nor zeros", archive_filter_name(u->a, 0),
+			 u->in_data, u->in_text);
+}
+
 static enum hvqz_ret read_some(void *ctx, void *buf, size_t n, size_t *got,
 			       struct hvqz_err *err)
 {
-	return unpack_read(ctx, buf, n, got, err);
+	TRY(unpack_read(ctx, buf, n, got, err));
+	return *got < n ? check_rest(ctx, err) : HVQZ_OK;
 }
 
 void unpack_source(struct unpack *u, struct source *out)

@@ -15,8 +15,9 @@ const char *unpack_bid(const uint8_t *p, size_t len);
 
 /*
  * Read from src on. What is more than 1000 times (and 64 MiB) larger than its
- * compressed form is refused (A2), as is what was compressed twice. src must
- * outlive *u, u the source. unpack_close() in any case.
+ * compressed form is refused (A2), as is what was compressed twice, and, at the
+ * end, bytes behind it that are neither zeros nor compressed in the same way.
+ * src must outlive *u, u the source. unpack_close() in any case.
  */
 enum hvqz_ret unpack_open(struct unpack **u, struct source *src,
 			  struct hvqz_err *err);

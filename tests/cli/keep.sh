@@ -180,3 +180,36 @@ if [ -n "$shim" ]; then
 		-d --no-sync --output-dir up/new t.hvqz
 	silent
 fi
+
+# What stands behind compressed data would be lost: refused. More of the same
+# and the zeros of a tape are not.
+cp "$MODEL" m
+half=$(($(wc -c <m) / 2))
+for p in gzip bzip2 lz4 xz; do
+	command -v $p >/dev/null || continue
+	$p -c <m >m.z
+	for n in 1 4 5 100000; do
+		{ cat m.z; tail -c $n m; } >behind
+		status 1 hvqz --lossless --rm behind
+		says "behind: the "
+		present behind
+		status 1 hvqz --lossless -o x <behind
+		absent x
+	done
+	{ cat m.z; head -c 512 /dev/zero; echo notes; } >behind
+	status 1 hvqz --lossless --rm behind
+	present behind
+	absent behind.hvqz
+	{ head -c $half m | $p -c; tail -c +$((half + 1)) m | $p -c; } >two
+	{ cat two; head -c 100000 /dev/zero; } >zeros
+	for f in two zeros; do
+		hvqz --lossless <$f | hvqz -dc | cmp -s - m || fail "$f by $p"
+	done
+done
+{ tar c m | gzip -c; echo notes; } >behind
+for to in '' '--to safetensors'; do
+	# shellcheck disable=SC2086 # none or two words
+	status 1 hvqz -f $to -o x behind
+	says "the gzip data ends at byte"
+	absent x
+done
