@@ -1,6 +1,8 @@
 /* unpack.c - libarchive between two sources. */
 #include "stream/unpack.h"
 
+#include "stream/gunzip.h"
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
@@ -10,11 +12,16 @@
 
 #define FREE_BYTES ((uint64_t)64 << 20)	/* that no ratio counts for */
 
-enum { RATIO = 1000 };
+enum {
+	RATIO = 1000,
+	MAGIC = 6,		/* bytes that tell all filters */
+};
 
 struct unpack {
+	struct gunzip *gz;	/* gzip's; all else libarchive's */
 	struct archive *a;
 	struct source *from;
+	uint64_t begin;		/* where it began in from */
 	size_t shown;		/* bytes of from that libarchive looks at */
 	struct hvqz_err why;	/* of a failed read */
 	uint64_t in, out;
@@ -83,16 +90,31 @@ static enum hvqz_ret failed(const struct unpack *u, struct hvqz_err *err)
 			 "unpacked: %.300s", msg ? msg : "damaged");
 }
 
+static enum hvqz_ret read_once(struct unpack *u, void *to, size_t n,
+			       size_t *got, struct hvqz_err *err)
+{
+	la_ssize_t r;
+
+	if (u->gz) {
+		TRY(gunzip_read(u->gz, to, n, got, err));
+		u->in = u->from->off - u->begin;
+		return HVQZ_OK;
+	}
+	r = archive_read_data(u->a, to, n);
+	if (r < 0)
+		return failed(u, err);
+	*got = (size_t)r;
+	return HVQZ_OK;
+}
+
 enum hvqz_ret unpack_read(struct unpack *u, void *to, size_t n, size_t *got,
 			  struct hvqz_err *err)
 {
-	la_ssize_t r = 1;
+	size_t more = 1;
 
-	for (*got = 0; *got < n && r; *got += (size_t)r) {
-		r = archive_read_data(u->a, (uint8_t *)to + *got, n - *got);
-		if (r < 0)
-			return failed(u, err);
-		u->out += (uint64_t)r;
+	for (*got = 0; *got < n && more; *got += more) {
+		TRY(read_once(u, (uint8_t *)to + *got, n - *got, &more, err));
+		u->out += more;
 		if (u->out > FREE_BYTES && u->out / RATIO > u->in)
 			return hvqz_fail(err, HVQZ_DAMAGED,
 					 "%" PRIu64 " compressed bytes have "
@@ -108,10 +130,17 @@ static enum hvqz_ret begin(struct unpack **u, struct source *src,
 	struct unpack *x = calloc(1, sizeof(*x));
 
 	*u = x;
-	if (!x || !(x->a = archive_read_new()))
+	if (!x)
 		return hvqz_nomem(err, sizeof(*x), "unpacking");
 	x->from = src;
+	x->begin = src->off;
 	return HVQZ_OK;
+}
+
+static enum hvqz_ret begin_archive(struct unpack *u, struct hvqz_err *err)
+{
+	u->a = archive_read_new();
+	return u->a ? HVQZ_OK : hvqz_nomem(err, sizeof(*u), "unpacking");
 }
 
 enum hvqz_ret unpack_open(struct unpack **u, struct source *src,
@@ -119,9 +148,19 @@ enum hvqz_ret unpack_open(struct unpack **u, struct source *src,
 {
 	struct archive_entry *entry;
 	struct unpack *x;
+	const uint8_t *p;
+	const char *kind;
+	size_t n;
 
 	TRY(begin(u, src, err));
 	x = *u;
+	TRY(source_ahead(src, MAGIC, &p, &n, err));
+	kind = unpack_bid(p, n);
+	if (kind && !strcmp(kind, "gzip")) {
+		x->gz = gunzip_open(src, err);
+		return x->gz ? HVQZ_OK : HVQZ_NOMEM;
+	}
+	TRY(begin_archive(x, err));
 	archive_read_support_filter_gzip(x->a);
 	archive_read_support_filter_xz(x->a);
 	archive_read_support_filter_zstd(x->a);
@@ -171,8 +210,10 @@ static enum hvqz_ret check_rest(struct unpack *u, struct hvqz_err *err)
 static enum hvqz_ret read_some(void *ctx, void *buf, size_t n, size_t *got,
 			       struct hvqz_err *err)
 {
-	TRY(unpack_read(ctx, buf, n, got, err));
-	return *got < n ? check_rest(ctx, err) : HVQZ_OK;
+	struct unpack *u = ctx;
+
+	TRY(unpack_read(u, buf, n, got, err));
+	return *got < n && u->a ? check_rest(u, err) : HVQZ_OK;
 }
 
 void unpack_source(struct unpack *u, struct source *out)
@@ -188,6 +229,7 @@ enum hvqz_ret unpack_open_zip(struct unpack **u, struct source *src,
 			      struct hvqz_err *err)
 {
 	TRY(begin(u, src, err));
+	TRY(begin_archive(*u, err));
 	archive_read_support_format_zip_streamable((*u)->a);
 	return archive_read_open((*u)->a, *u, NULL, feed, NULL) == ARCHIVE_OK
 		       ? HVQZ_OK : failed(*u, err);
@@ -247,6 +289,7 @@ void unpack_close(struct unpack *u)
 {
 	if (!u)
 		return;
+	gunzip_close(u->gz);
 	archive_read_free(u->a);
 	free(u);
 }

@@ -1,6 +1,6 @@
 /*
- * unpack.h - a compressed input as the bytes that are in it, through
- * libarchive: gzip, xz, zstd, bzip2 and lz4 files, and the members of a zip.
+ * unpack.h - a compressed input as the bytes that are in it: gzip, xz, zstd,
+ * bzip2 and lz4 files, and the members of a zip, most of it by libarchive.
  */
 #ifndef STREAM_UNPACK_H
 #define STREAM_UNPACK_H

@@ -235,7 +235,29 @@ status 1 hvqz twice.gz
 says "unpack it first"
 head -c 1000000 m.safetensors.gz >cut.gz
 status 1 hvqz -o x cut.gz
+says "the gzip data is cut off at byte 1000000"
 absent x
+# A byte of the data as gzip stores it, of its CRC-32, of its length. -1 leaves
+# random bytes as they are.
+{
+	printf '@\0\0\0\0\0\0\0%-64s' \
+		'{"w":{"dtype":"U8","shape":[40000],"data_offsets":[0,40000]}}'
+	head -c 1000000 "$MODEL" | tail -c 900000 | gzip -9 | head -c 40000
+} | gzip -1 >stored.gz
+size=$(wc -c <stored.gz)
+status 0 hvqz --lossless -o x stored.gz
+rm x
+for at in 20000 $((size - 8)) $((size - 5)) $((size - 4)); do
+	{
+		head -c "$at" stored.gz
+		head -c $((at + 1)) stored.gz | tail -c 1 | tr '\0-\377' '\1-\377\0'
+		tail -c +$((at + 2)) stored.gz
+	} >other.gz
+	[ "$(wc -c <other.gz)" -eq "$size" ] || fail "the test's own damage"
+	status 1 hvqz --lossless -o x other.gz
+	says "the gzip data is damaged before byte"
+	absent x
+done
 if command -v xz >/dev/null; then
 	truncate -s 400M zeros
 	tar c zeros m.hvqz | xz -0 >bomb.xz

@@ -33,6 +33,8 @@ loop() {
 # A few tensors, and a fine-tune of them.
 status 0 hvqz --lossless -o whole.hvqz "$MODEL"
 status 0 hvqz -x 'model.layers.0.*' -x 'model.norm*' -o m whole.hvqz
+status 0 hvqz -x 'model.layers.0.self_attn.k_proj*' \
+	-x 'model.layers.0.input*' -o s whole.hvqz
 cp m parent
 status 0 hvqz --lossless -o m.hvqz m
 { head -c 200000 m; head -c 1000 "$MODEL"; tail -c +201001 m; } >child
@@ -52,6 +54,8 @@ loop "malloc read write short eintr" -i m.hvqz -- "$HVQZ" -T2 -dc
 loop "malloc read open" -- "$HVQZ" -lvv m.hvqz
 loop "malloc read thread" -- "$HVQZ" -T2 -t m.hvqz
 loop "malloc" -t out -- "$HVQZ" -d --keep-going -T1 -fo out again.hvqz
+gzip -c s >s.gz
+loop "malloc read short eintr" -t out -- "$HVQZ" -T1 --lossless -fo out s.gz
 loop "malloc read write name" -t out -- "$HVQZ" -x '*norm*' -fo out m.hvqz
 [ -n "${HVQZ_LONG-}" ] || exit 0
 
@@ -65,8 +69,6 @@ encoders() {
 	loop "$all" -t out -- "$HVQZ" --body rtn --condition hero -1 \
 		--sidecar "$SIDE/diag.safetensors" -T2 -fqQo out "$1"
 }
-status 0 hvqz -x 'model.layers.0.self_attn.k_proj*' \
-	-x 'model.layers.0.input*' -o s whole.hvqz
 encoders s
 some=${HVQZ_FAULTS-300}
 encoders m
