@@ -26,7 +26,9 @@ static const int zstd_level[10] = {1, 1, 1, 3, 3, 3, 6, 6, 12, 19};
 
 /*
  * The frame of p in room, where it is shorter than `most` (0: it is not). A
- * long list is tried in its middle first: weights have no repeats.
+ * long list is tried in its middle first: weights have no repeats. There is
+ * room enough: all that zstd can lack is memory, and then nothing else is to
+ * be made of p than with it.
  */
 static enum hvqz_ret pack(const uint8_t *p, size_t n, size_t most, int effort,
 			  struct buf *room, struct hvqz_err *err)
@@ -40,12 +42,15 @@ static enum hvqz_ret pack(const uint8_t *p, size_t n, size_t most, int effort,
 	if (n > 4 * SAMPLE) {
 		len = ZSTD_compress(to, bound, p + (n - SAMPLE) / 2, SAMPLE,
 				    effort > 5 ? 6 : 1);
-		if (ZSTD_isError(len) ||
-		    (double)len / SAMPLE > 1.02 * (double)most / (double)n)
+		if (ZSTD_isError(len))
+			return hvqz_nomem(err, bound, "zstd");
+		if ((double)len / SAMPLE > 1.02 * (double)most / (double)n)
 			return HVQZ_OK;
 	}
 	len = ZSTD_compress(to, bound, p, n, zstd_level[effort]);
-	room->len = !ZSTD_isError(len) && len < most ? len : 0;
+	if (ZSTD_isError(len))
+		return hvqz_nomem(err, bound, "zstd");
+	room->len = len < most ? len : 0;
 	return HVQZ_OK;
 }
 

@@ -143,21 +143,23 @@ enum hvqz_ret planes_repeat(const uint8_t *raw, size_t n, unsigned unit,
 	size_t m = n < PIECE ? n : PIECE, bound = ZSTD_compressBound(m);
 	uint8_t *plane = malloc(m + bound);
 	double packed = 0, alone = 0;
+	size_t len = 0;
 
 	if (!plane)
 		return hvqz_nomem(err, m + bound, "a byte plane");
 	raw += (n - m) / 2 * unit;
-	for (unsigned i = 0; i < 2 && i < unit; i++) {
+	for (unsigned i = 0; i < 2 && i < unit && !ZSTD_isError(len); i++) {
 		unsigned p = turned ? unit - 1 - i : i;
-		size_t len;
 
 		split_plane(raw, m, unit, turned, p, plane);
 		len = ZSTD_compress(plane + m, bound, plane, m,
 				    effort > 5 ? 9 : 6);
-		packed += ZSTD_isError(len) ? (double)m : (double)len;
+		packed += (double)len;
 		alone += order0(plane, m);
 	}
 	free(plane);
+	if (ZSTD_isError(len))
+		return hvqz_nomem(err, bound, "zstd");
 	*yes = packed < 0.98 * alone;
 	return HVQZ_OK;
 }

@@ -53,6 +53,7 @@ loop "$all" -t out -- "$HVQZ" -T2 --lossless -fo out m
 loop "malloc read write short eintr" -i m.hvqz -- "$HVQZ" -T2 -dc
 loop "malloc read open" -- "$HVQZ" -lvv m.hvqz
 loop "malloc read thread" -- "$HVQZ" -T2 -t m.hvqz
+loop "malloc" -t out -- "$HVQZ" -T1 --lossless -fo out again
 loop "malloc" -t out -- "$HVQZ" -d --keep-going -T1 -fo out again.hvqz
 gzip -c s >s.gz
 loop "malloc read short eintr" -t out -- "$HVQZ" -T1 --lossless -fo out s.gz
