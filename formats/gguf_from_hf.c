@@ -161,14 +161,14 @@ static enum hvqz_ret check_layers(const struct model *to,
 
 /* Two tensors of the source may not become one; its other files stay out. */
 static enum hvqz_ret keep_all(struct remap *r, const struct hf_config *c,
-			      const struct format_wish *wish,
-			      struct hvqz_err *err)
+			      const struct file_names *others,
+			      enum dtype matrix, struct hvqz_err *err)
 {
 	TRY(put_frequencies(r, &c->lm, err));
 	for (size_t i = 0; i < r->from->n_tensors; i++)
-		if (!wish->files ||
-		    !pieces_is_file(wish->files, r->from->tensors[i].name))
-			TRY(keep_tensor(r, i, c, wish->dtype, err));
+		if (!others || !file_names_have(others,
+						r->from->tensors[i].name))
+			TRY(keep_tensor(r, i, c, matrix, err));
 	if (!model_find(&r->to, "token_embd.weight"))
 		return hvqz_fail(err, HVQZ_DAMAGED,
 				 "the model has no model.embed_tokens.weight");
@@ -224,13 +224,13 @@ out:
 
 /* Of several models in a folder or an archive none is the one. */
 static enum hvqz_ret check_any_own(const struct model *m,
-				   const struct format_wish *wish,
+				   const struct file_names *others,
 				   struct hvqz_err *err)
 {
-	if (!wish->files)
+	if (!others)
 		return HVQZ_OK;
 	for (size_t i = 0; i < m->n_tensors; i++)
-		if (!pieces_is_file(wish->files, m->tensors[i].name))
+		if (!file_names_have(others, m->tensors[i].name))
 			return HVQZ_OK;
 	return hvqz_fail(err, HVQZ_UNSUPPORTED,
 			 "no tensor in the %s is the model's own: of several "
@@ -257,17 +257,21 @@ out:
 static enum hvqz_ret make(struct remap *r, const struct format_wish *wish,
 			  struct hvqz_err *err)
 {
+	struct file_names names = {0}, *others = wish->files ? &names : NULL;
 	struct gguf_keys keys = {0};
 	struct hf_config c;
 	enum hvqz_ret ret;
 
-	TRY_OUT(check_any_own(r->from, wish, err));
+	if (others)
+		TRY_OUT(file_names_of(wish->files, others, err));
+	TRY_OUT(check_any_own(r->from, others, err));
 	TRY_OUT(read_config(wish, &c, err));
-	TRY_OUT(keep_all(r, &c, wish, err));
+	TRY_OUT(keep_all(r, &c, others, wish->dtype, err));
 	TRY_OUT(put_keys(&keys, r, &c, wish, err));
 	TRY_OUT(gguf_make_head(&keys, &r->to, err));
 	ret = remap_start(r, &gguf_writer, wish, err);
 out:
+	file_names_free(&names);
 	buf_free(&keys.b);
 	return ret;
 }

@@ -103,8 +103,21 @@ enum hvqz_ret pieces_file(const struct pieces *p, const char *name, size_t max,
 			  struct buf *b, struct hvqz_err *err);
 bool pieces_has_file(const struct pieces *p, const char *name);
 
+/*
+ * The members' names without folders, sorted, for a question asked of every
+ * tensor: there may be as many tensors as members and a million of both.
+ */
+struct file_names {
+	const char **v;		/* owned; the names are those of the pieces */
+	size_t n;
+};
+
+/* p must outlive *names, which file_names_free() frees in any case. */
+enum hvqz_ret file_names_of(const struct pieces *p, struct file_names *names,
+			    struct hvqz_err *err);
+void file_names_free(struct file_names *names);
 /* Is the tensor of that name no tensor of the model, but (of) another file? */
-bool pieces_is_file(const struct pieces *p, const char *tensor);
+bool file_names_have(const struct file_names *names, const char *tensor);
 
 /* ---- reading ---- */
 

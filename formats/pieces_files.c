@@ -4,6 +4,7 @@
 #include "formats/pieces.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 static unsigned depth_of(const char *name)
@@ -15,11 +16,11 @@ static unsigned depth_of(const char *name)
 	return n;
 }
 
-static bool is_called(const char *path, const char *name)
+static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
-	return !strcmp(slash ? slash + 1 : path, name);
+	return slash ? slash + 1 : path;
 }
 
 /* The member of that name that lies furthest outside; p->n: none. */
@@ -29,7 +30,7 @@ static size_t find(const struct pieces *p, const char *name)
 
 	for (size_t i = 0; i < p->n; i++)
 		if (p->v[i].kind >= PIECE_MEMBER &&
-		    is_called(p->v[i].name, name) &&
+		    !strcmp(base_name(p->v[i].name), name) &&
 		    (best == p->n ||
 		     depth_of(p->v[i].name) < depth_of(p->v[best].name)))
 			best = i;
@@ -68,13 +69,42 @@ enum hvqz_ret pieces_file(const struct pieces *p, const char *name, size_t max,
 	return buf_ok(b, err);
 }
 
-bool pieces_is_file(const struct pieces *p, const char *tensor)
+/* ---- which tensors are files ---- */
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+enum hvqz_ret file_names_of(const struct pieces *p, struct file_names *names,
+			    struct hvqz_err *err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		n += p->v[i].kind >= PIECE_MEMBER;
+	*names = (struct file_names){.v = malloc((n + 1) *
+						 sizeof(*names->v))};
+	if (!names->v)
+		return hvqz_nomem(err, n * sizeof(*names->v),
+				  "the files' names");
+	for (size_t i = 0; i < p->n; i++)
+		if (p->v[i].kind >= PIECE_MEMBER)
+			names->v[names->n++] = base_name(p->v[i].name);
+	qsort(names->v, names->n, sizeof(*names->v), by_text);
+	return HVQZ_OK;
+}
+
+void file_names_free(struct file_names *names)
+{
+	free(names->v);
+	*names = (struct file_names){0};
+}
+
+bool file_names_have(const struct file_names *names, const char *tensor)
 {
 	if (strchr(tensor, '/'))
 		return true;
-	for (size_t i = 0; i < p->n; i++)
-		if (p->v[i].kind >= PIECE_MEMBER &&
-		    is_called(p->v[i].name, tensor))
-			return true;
-	return false;
+	return names->n && bsearch(&tensor, names->v, names->n,
+				   sizeof(*names->v), by_text);
 }
