@@ -82,10 +82,11 @@ static char **find_listed(const struct members_job *j, const char *name)
 			   : NULL;
 }
 
+/* The last of that name: an archive that was appended to means that one. */
 static const struct member *find_inner(const struct members_job *j,
 				       const char *name)
 {
-	for (size_t i = 0; i < j->list->n; i++)
+	for (size_t i = j->list->n; i--;)
 		if (!strcmp(member_inner(j, &j->list->v[i]), name))
 			return &j->list->v[i];
 	return NULL;

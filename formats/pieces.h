@@ -96,8 +96,8 @@ bool format_has_files(const char *format);
 
 /*
  * The file of that name (without folders) to the end of *b; of several the
- * outermost. HVQZ_USAGE: there is none; HVQZ_UNSUPPORTED: it has more than max
- * bytes, is compressed or holds tensors.
+ * outermost, and of one path the last. HVQZ_USAGE: there is none;
+ * HVQZ_UNSUPPORTED: it has more than max bytes, is compressed or holds tensors.
  */
 enum hvqz_ret pieces_file(const struct pieces *p, const char *name, size_t max,
 			  struct buf *b, struct hvqz_err *err);

@@ -23,7 +23,11 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* The member of that name that lies furthest outside; p->n: none. */
+/*
+ * The member of that name that lies furthest outside, in the first of several
+ * folders; p->n: none. Of one path it is the last that counts, as for who
+ * unpacks the archive: tar appends the newer file and leaves the older.
+ */
 static size_t find(const struct pieces *p, const char *name)
 {
 	size_t best = p->n;
@@ -32,7 +36,8 @@ static size_t find(const struct pieces *p, const char *name)
 		if (p->v[i].kind >= PIECE_MEMBER &&
 		    !strcmp(base_name(p->v[i].name), name) &&
 		    (best == p->n ||
-		     depth_of(p->v[i].name) < depth_of(p->v[best].name)))
+		     depth_of(p->v[i].name) < depth_of(p->v[best].name) ||
+		     !strcmp(p->v[i].name, p->v[best].name)))
 			best = i;
 	return best;
 }

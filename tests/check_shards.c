@@ -1,0 +1,95 @@
+/*
+ * check_shards.c - files that archives have of one name, and the index of a
+ * model in several files: which one counts, and what has to be there.
+ */
+#include "tests/archive_case.h"
+
+#define INDEX "m/model.safetensors.index.json"
+
+static enum hvqz_ret take(const struct buf *b, struct model *m,
+			  struct hvqz_err *err)
+{
+	struct buf data = {0};
+	enum hvqz_ret ret;
+
+	*err = (struct hvqz_err){0};
+	ret = take_all(b->p, b->len, m, &data, err);
+	buf_free(&data);
+	return ret;
+}
+
+/* ---- which file it is ---- */
+
+static const struct {
+	const char *paths[4];	/* in the tar's order; each holds its number */
+	const char *want;
+} paths[] = {
+	{{"m/config.json"}, "0"},
+	{{"m/config.json", "m/config.json"}, "1"},
+	{{"m/config.json", "m/sub/config.json"}, "0"},
+	{{"m/sub/config.json", "m/config.json"}, "1"},
+	{{"m/a/config.json", "m/b/config.json"}, "0"},
+	{{"m/a/config.json", "m/b/config.json", "m/a/config.json"}, "2"},
+	{{"m/config.json", "m/config.json", "m/sub/config.json"}, "1"},
+};
+
+/* tar's r appends: the older file is there still, and is none any more. */
+START_TEST(the_last_of_a_path_is_the_file)
+{
+	struct buf b = {0}, text = {0};
+	struct hvqz_err err;
+	struct model m = {0};
+	struct pieces p;
+
+	for (int i = 0; i < 4 && paths[_i].paths[i]; i++)
+		tar_text(&b, paths[_i].paths[i], (char[]){'0' + i, 0});
+	tar_model(&b, "m/model.safetensors", "a", 1);
+	end_tar(&b);
+	ck_assert_int_eq(take(&b, &m, &err), HVQZ_OK);
+	ck_assert_int_eq(pieces_from_head(&p, &m, &err), HVQZ_OK);
+	ck_assert_int_eq(pieces_file(&p, "config.json", 9, &text, &err),
+			 HVQZ_OK);
+	buf_u8(&text, 0);
+	ck_assert_str_eq((char *)text.p, paths[_i].want);
+	pieces_free(&p);
+	model_free(&m);
+	buf_free(&text);
+	buf_free(&b);
+}
+END_TEST
+
+#define ONE_OF(file) "{\"weight_map\":{\"a\":\"" file "\"}}"
+
+START_TEST(the_last_index_counts)
+{
+	struct buf b = {0};
+	struct hvqz_err err;
+	struct model m = {0};
+
+	tar_text(&b, INDEX, ONE_OF("old.safetensors"));
+	tar_model(&b, "m/new.safetensors", "a", 1);
+	tar_text(&b, INDEX, ONE_OF("new.safetensors"));
+	end_tar(&b);
+	ck_assert_msg(take(&b, &m, &err) == HVQZ_OK, "%s", err.msg);
+	ck_assert(model_find(&m, "a"));
+	model_free(&m);
+	buf_free(&b);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("shards");
+	TCase *t = tcase_create("shards");
+	SRunner *r = srunner_create(s);
+	int n_failed;
+
+	tcase_add_loop_test(t, the_last_of_a_path_is_the_file, 0,
+			    (int)(sizeof(paths) / sizeof(paths[0])));
+	tcase_add_test(t, the_last_index_counts);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_NORMAL);
+	n_failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
