@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,16 +20,22 @@ enum {
 struct shards {
 	char **name;		/* sorted, each once; owned */
 	size_t n;
+	char **tensor;		/* sorted; all that are in them; owned */
+	size_t n_tensors;
 };
 
 void shards_free(struct shards *s);
 
 /*
- * The index, p [len]. HVQZ_DAMAGED: not JSON, no weight_map, a name that is
- * not the plain name of a file beside the index (I1), more than SHARDS_MAX
- * (I4). shards_free() in any case.
+ * The index, p [len]. HVQZ_DAMAGED: not JSON, no weight_map, a tensor twice, a
+ * name that is not the plain name of a file beside the index (I1), more than
+ * SHARDS_MAX (I4). Takes up to 16 times len in memory. shards_free() in any
+ * case.
  */
 enum hvqz_ret shards_parse(const uint8_t *p, size_t len, struct shards *s,
 			   struct hvqz_err *err);
+
+/* Does it list the file of that name? */
+bool shards_list(const struct shards *s, const char *name);
 
 #endif

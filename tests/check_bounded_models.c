@@ -49,6 +49,38 @@ START_TEST(a_question_for_every_tensor)
 }
 END_TEST
 
+/* An index of 8 MiB of what takes the most to remember. */
+static const struct {
+	const char *open, *one, *close;
+} indexes[] = {
+	{"{\"metadata\":[", "[],", "[]],\"weight_map\":{}}"},
+	{"{\"weight_map\":[", "0,", "0]}"},
+	{"{\"weight_map\":{", "\"%06x\":0,", "\"\":0}}"},
+	{"{\"weight_map\":{", "\"%05x\":\"x\",", "\"\":0}}"},
+};
+
+START_TEST(an_index_of_little_things)
+{
+	struct buf b = {0}, tar = {0};
+	char one[32];
+
+	buf_put(&b, indexes[_i].open, strlen(indexes[_i].open));
+	for (unsigned n = 0; b.len < 8 << 20; n++) {
+		snprintf(one, sizeof(one), indexes[_i].one, n);
+		buf_put(&b, one, strlen(one));
+	}
+	buf_put(&b, indexes[_i].close, strlen(indexes[_i].close));
+	put_tar(&tar, "model.safetensors.index.json", '0', b.p, b.len);
+	tar_model(&tar, "model.safetensors", "a", 1);
+	end_tar(&tar);
+	put_file(tar.p, tar.len);
+	buf_free(&b);
+	buf_free(&tar);
+	ck_assert_int_eq(run("-z", indexes[_i].one, 8 << 20), 1);
+	report(indexes[_i].one);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("bounded_models");
@@ -59,6 +91,8 @@ int main(void)
 	if (!bounded_start())
 		return 99;
 	tcase_add_test(cases, a_question_for_every_tensor);
+	tcase_add_loop_test(cases, an_index_of_little_things, 0,
+			    (int)(sizeof(indexes) / sizeof(indexes[0])));
 	tcase_set_timeout(cases, 300);
 	suite_add_tcase(s, cases);
 	srunner_run_all(sr, CK_NORMAL);

@@ -210,12 +210,15 @@ END_TEST
 static const struct {
 	const char *index, *said;
 } indices[] = {
-	{"{", "hvqz: m/model.safetensors.index.json: not JSON: line 1"},
-	{"", "hvqz: m/model.safetensors.index.json: not JSON: "},
-	{"[]", "index.json: 'weight_map' is missing, empty or not an object"},
+	{"{", "hvqz: m/model.safetensors.index.json: not JSON as "
+	 "an index has it: header byte 1"},
+	{"", "hvqz: m/model.safetensors.index.json: not JSON as "
+	 "an index has it: "},
+	{"[]", "index.json: not JSON as an index has it: header byte 0"},
 	{"{\"weight_map\": {}}", "'weight_map' is missing, empty or"},
 	{"{\"weight_map\": [\"1.safetensors\"]}", "'weight_map' is missing,"},
-	{"{\"weight_map\": {\"a\": \"1\", \"a\": \"2\"}}", "duplicate object"},
+	{"{\"weight_map\": {\"a\": \"1\", \"a\": \"2\"}}",
+	 "'weight_map' has it twice"},
 	{"{\"weight_map\": {\"a\": 1}}", "tensor 'a': its file is ''; it "
 	 "must be the plain name of a file in the folder"},
 	{"{\"weight_map\": {\"a\": \"\"}}", "its file is '';"},

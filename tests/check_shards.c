@@ -2,7 +2,10 @@
  * check_shards.c - files that archives have of one name, and the index of a
  * model in several files: which one counts, and what has to be there.
  */
+#include "formats/shards.h"
 #include "tests/archive_case.h"
+
+#include <jansson.h>
 
 #define INDEX "m/model.safetensors.index.json"
 
@@ -77,6 +80,94 @@ START_TEST(the_last_index_counts)
 }
 END_TEST
 
+/* ---- the index ---- */
+
+static size_t mallocs_left;
+
+static void *failing_malloc(size_t n)
+{
+	if (!mallocs_left)
+		return NULL;
+	mallocs_left--;
+	return malloc(n);
+}
+
+/* jansson may drop a letter that it has no memory for, and go on. */
+START_TEST(no_memory_is_no_other_name)
+{
+	static const char index[] = "{\"metadata\":{\"total_size\":8},"
+		"\"weight_map\":{\"a name of more than sixteen letters\":"
+		"\"a file of more than sixteen letters\"}}";
+	enum hvqz_ret ret;
+	size_t n = 0;
+
+	json_set_alloc_funcs(failing_malloc, free);
+	do {
+		struct hvqz_err err = {0};
+		struct shards s;
+
+		mallocs_left = n++;
+		ret = shards_parse((const uint8_t *)index, strlen(index), &s,
+				   &err);
+		ck_assert_msg(ret == HVQZ_OK || ret == HVQZ_NOMEM,
+			      "allocation %zu: %s", n, err.msg);
+		if (ret == HVQZ_OK) {
+			ck_assert_str_eq(s.name[0], "a file of more than "
+						    "sixteen letters");
+			ck_assert_str_eq(s.tensor[0], "a name of more than "
+						      "sixteen letters");
+		}
+		shards_free(&s);
+	} while (ret != HVQZ_OK);
+	json_set_alloc_funcs(malloc, free);
+	ck_assert_uint_gt(n, 4);
+}
+END_TEST
+
+static const struct {
+	const char *text, *word;	/* NULL: it is good */
+	enum hvqz_ret ret;
+} indexes[] = {
+	{"{\"weight_map\":{\"a\":\"x\",\"b\":\"x\"}}", NULL, HVQZ_OK},
+	{" {\"more\":[1,{\"x\":[]}],\"weight_map\":{\"a\":\"x\"}}\n",
+	 NULL, HVQZ_OK},
+	{"", "not JSON", HVQZ_DAMAGED},
+	{"[]", "not JSON", HVQZ_DAMAGED},
+	{"{\"weight_map\":{\"a\":\"x\"}} {}", "not JSON", HVQZ_DAMAGED},
+	{"{\"weight_map\":{\"a\":\"x\"},\"more\":[1}}", "not JSON",
+	 HVQZ_DAMAGED},
+	{"{\"weight_map\":{\"a\":\"x\"},\"more\":[[[[[[[[[[[[[[[[[1]]]]]]"
+	 "]]]]]]]]]]]}", "nesting", HVQZ_DAMAGED},
+	{"{\"weight_map\":{\"a\":\"\\u0000\"}}", "not JSON",
+	 HVQZ_DAMAGED},
+	{"{\"weight_map\":{\"a\":\"x\",\"\\u0061\":\"y\"}}", "twice",
+	 HVQZ_DAMAGED},
+	{"{\"weight_map\":{\"a\":\"x\"},\"weight_map\":{}}", "second",
+	 HVQZ_DAMAGED},
+	{"{\"weight_map\":{\"a\":1}}", "plain name", HVQZ_DAMAGED},
+	{"{\"weight_map\":{\"a\":\"\"}}", "plain name", HVQZ_DAMAGED},
+	{"{\"weight_map\":{\"a\":\"..\"}}", "plain name", HVQZ_DAMAGED},
+	{"{\"weight_map\":{}}", "empty", HVQZ_DAMAGED},
+	{"{\"weight_map\":[\"x\"]}", "not an object", HVQZ_DAMAGED},
+};
+
+START_TEST(indexes_by_rule)
+{
+	const char *text = indexes[_i].text;
+	struct hvqz_err err = {0};
+	struct shards s;
+
+	ck_assert_int_eq(shards_parse((const uint8_t *)text, strlen(text), &s,
+				      &err), indexes[_i].ret);
+	if (indexes[_i].word)
+		ck_assert_msg(strstr(err.msg, indexes[_i].word) != NULL,
+			      "%d: %s", _i, err.msg);
+	else
+		ck_assert(s.n == 1 && shards_list(&s, "x"));
+	shards_free(&s);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("shards");
@@ -87,6 +178,9 @@ int main(void)
 	tcase_add_loop_test(t, the_last_of_a_path_is_the_file, 0,
 			    (int)(sizeof(paths) / sizeof(paths[0])));
 	tcase_add_test(t, the_last_index_counts);
+	tcase_add_test(t, no_memory_is_no_other_name);
+	tcase_add_loop_test(t, indexes_by_rule, 0,
+			    (int)(sizeof(indexes) / sizeof(indexes[0])));
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	n_failed = srunner_ntests_failed(r);
