@@ -201,6 +201,11 @@ enum hvqz_ret members_look(struct members_job *j, struct member *x,
 {
 	if (x->is_understood)
 		return HVQZ_OK;
+	/* An empty file is bytes, but no model, which this one's name says. */
+	if (!x->packed && !x->size &&
+	    member_ends_with(x->name, ".safetensors"))
+		return hvqz_fail(err, HVQZ_DAMAGED,
+				 "truncated: the file is empty");
 	if (!x->packed && x->size) {
 		TRY(members_seek(j, x->off, err));
 		if (member_ends_with(x->name, ".safetensors")) {

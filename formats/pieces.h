@@ -102,6 +102,9 @@ bool format_has_files(const char *format);
 enum hvqz_ret pieces_file(const struct pieces *p, const char *name, size_t max,
 			  struct buf *b, struct hvqz_err *err);
 bool pieces_has_file(const struct pieces *p, const char *name);
+/* The same of the member that is record i. */
+enum hvqz_ret pieces_file_at(const struct pieces *p, size_t i, size_t max,
+			     struct buf *b, struct hvqz_err *err);
 
 /*
  * The members' names without folders, sorted, for a question asked of every

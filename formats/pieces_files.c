@@ -47,16 +47,11 @@ bool pieces_has_file(const struct pieces *p, const char *name)
 	return find(p, name) < p->n;
 }
 
-enum hvqz_ret pieces_file(const struct pieces *p, const char *name, size_t max,
-			  struct buf *b, struct hvqz_err *err)
+enum hvqz_ret pieces_file_at(const struct pieces *p, size_t i, size_t max,
+			     struct buf *b, struct hvqz_err *err)
 {
-	size_t i = find(p, name);
-	const struct piece *x, *bytes;
+	const struct piece *x = &p->v[i], *bytes;
 
-	if (i == p->n)
-		return hvqz_fail(err, HVQZ_USAGE, "there is no %s in it",
-				 name);
-	x = &p->v[i];
 	if (x->kind == PIECE_PACKED)
 		return hvqz_fail(err, HVQZ_UNSUPPORTED,
 				 "%.200s is compressed in it, and not looked "
@@ -72,6 +67,17 @@ enum hvqz_ret pieces_file(const struct pieces *p, const char *name, size_t max,
 				 "%.200s is not a plain file", x->name);
 	buf_put(b, p->literals.p + bytes->at, (size_t)x->len);
 	return buf_ok(b, err);
+}
+
+enum hvqz_ret pieces_file(const struct pieces *p, const char *name, size_t max,
+			  struct buf *b, struct hvqz_err *err)
+{
+	size_t i = find(p, name);
+
+	if (i == p->n)
+		return hvqz_fail(err, HVQZ_USAGE, "there is no %s in it",
+				 name);
+	return pieces_file_at(p, i, max, b, err);
 }
 
 /* ---- which tensors are files ---- */

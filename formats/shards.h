@@ -5,6 +5,7 @@
 #define FORMATS_SHARDS_H
 
 #include "base/error.h"
+#include "model/model.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,5 +38,11 @@ enum hvqz_ret shards_parse(const uint8_t *p, size_t len, struct shards *s,
 
 /* Does it list the file of that name? */
 bool shards_list(const struct shards *s, const char *name);
+
+/*
+ * HVQZ_DAMAGED: m came from a folder or an archive whose index has tensors that
+ * none of the files it lists has.
+ */
+enum hvqz_ret shards_check(const struct model *m, struct hvqz_err *err);
 
 #endif

@@ -80,6 +80,77 @@ START_TEST(the_last_index_counts)
 }
 END_TEST
 
+/* ---- what has to be there ---- */
+
+#define PART(n) "model-0000" n "-of-00002.safetensors"
+
+/* Files of one tensor each, and what the index says of them. */
+static const struct {
+	const char *index_path, *index;
+	const char *word;	/* of what is refused; NULL: all is there */
+} promises[] = {
+	{INDEX, "{\"weight_map\":{\"a\":\"" PART("1") "\",\"b\":\"" PART("2")
+	 "\"}}", NULL},
+	/* Which file it is in is for who reads to find out. */
+	{INDEX, "{\"weight_map\":{\"b\":\"" PART("1") "\",\"a\":\"" PART("2")
+	 "\"}}", NULL},
+	{INDEX, "{\"weight_map\":{\"a\":\"" PART("1") "\",\"c\":\"" PART("2")
+	 "\",\"d\":\"" PART("2") "\"}}", "2 of its 3"},
+	/* A tensor of that name in another file is none of the model's. */
+	{INDEX, "{\"weight_map\":{\"a\":\"" PART("1") "\",\"b\":\"" PART("2")
+	 "\",\"arr\":\"" PART("2") "\"}}", "1 of its 3"},
+	/* The index of another model. */
+	{"m/sub/model.safetensors.index.json", "{\"weight_map\":{\"c\":\"x\"}}",
+	 NULL},
+};
+
+START_TEST(what_the_index_promises)
+{
+	struct buf b = {0}, npy = {0}, data = {0};
+	struct hvqz_err err = {0};
+	struct model m = {0};
+	enum hvqz_ret ret;
+
+	put_npy(&npy, NPY_F4, 24);
+	tar_text(&b, promises[_i].index_path, promises[_i].index);
+	put_tar(&b, "m/arr.npy", '0', npy.p, npy.len);
+	tar_model(&b, "m/" PART("1"), "a", 1);
+	tar_model(&b, "m/" PART("2"), "b", 2);
+	end_tar(&b);
+	ret = take_all(b.p, b.len, &m, &data, &err);
+	if (ret == HVQZ_OK)
+		ret = shards_check(&m, &err);
+	ck_assert_int_eq(ret, promises[_i].word ? HVQZ_DAMAGED : HVQZ_OK);
+	if (promises[_i].word)
+		ck_assert_msg(strstr(err.msg, promises[_i].word) != NULL,
+			      "%s", err.msg);
+	model_free(&m);
+	buf_free(&data);
+	buf_free(&npy);
+	buf_free(&b);
+}
+END_TEST
+
+/* S1: once an empty file was a file like any other. */
+START_TEST(an_empty_file_is_no_model)
+{
+	struct buf b = {0};
+	struct hvqz_err err;
+	struct model m = {0};
+
+	tar_text(&b, INDEX, "{\"weight_map\":{\"a\":\"" PART("1")
+		 "\",\"b\":\"" PART("2") "\"}}");
+	tar_model(&b, "m/" PART("1"), "a", 1);
+	tar_text(&b, "m/" PART("2"), "");
+	end_tar(&b);
+	ck_assert_int_eq(take(&b, &m, &err), HVQZ_DAMAGED);
+	ck_assert_msg(strstr(err.msg, "in m/" PART("2") ": truncated") != NULL,
+		      "%s", err.msg);
+	model_free(&m);
+	buf_free(&b);
+}
+END_TEST
+
 /* ---- the index ---- */
 
 static size_t mallocs_left;
@@ -178,6 +249,9 @@ int main(void)
 	tcase_add_loop_test(t, the_last_of_a_path_is_the_file, 0,
 			    (int)(sizeof(paths) / sizeof(paths[0])));
 	tcase_add_test(t, the_last_index_counts);
+	tcase_add_loop_test(t, what_the_index_promises, 0,
+			    (int)(sizeof(promises) / sizeof(promises[0])));
+	tcase_add_test(t, an_empty_file_is_no_model);
 	tcase_add_test(t, no_memory_is_no_other_name);
 	tcase_add_loop_test(t, indexes_by_rule, 0,
 			    (int)(sizeof(indexes) / sizeof(indexes[0])));

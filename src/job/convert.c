@@ -6,6 +6,9 @@
  */
 #include "job/job_internal.h"
 
+#include "formats/pieces.h"
+#include "formats/shards.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +31,8 @@ static enum hvqz_ret plan(struct convert_job *j, struct hvqz_err *err)
 {
 	enum dtype dtype = j->opt->wish ? j->opt->wish->dtype : 0;
 
+	if (!format_has_files(j->opt->to))
+		TRY(shards_check(&j->model, err));
 	j->writer = format_converter_of(&j->model, j->opt->to, dtype);
 	if (j->writer)
 		return format_plan_converter(j->writer, j->opt->wish, &j->model,

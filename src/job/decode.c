@@ -3,6 +3,7 @@
  */
 #include "formats/pieces.h"
 #include "formats/safetensors.h"
+#include "formats/shards.h"
 #include "job/damage.h"
 #include "job/walk.h"
 #include "stream/pipeline.h"
@@ -95,6 +96,8 @@ static enum hvqz_ret plan_output(struct decode_job *j, struct hvqz_err *err)
 	const char *to = j->opt->to ? j->opt->to : m->format;
 	bool same = true, is_converter;
 
+	if (!format_has_files(to))
+		TRY(shards_check(m, err));
 	/* In their own format tensors kept exactly stay what they are. */
 	j->writer = format_converter_of(m, to, strcmp(m->format, to) ?
 					       j->opt->dtype : 0);

@@ -345,6 +345,7 @@ static enum hvqz_ret prepare(struct encode_job *j, struct source *src,
 		j->rep->n_lossy += j->plan.t[i].lossy;
 	}
 	encode_warn_files(info, &j->env->notes);
+	TRY(encode_warn_index(info, &j->env->notes, err));
 	j->rep->n_params = m->n_params;
 	j->rep->n_tensors = m->n_tensors;
 	/* Copies have been read before all else. */

@@ -2,6 +2,7 @@
 #include "job/encode_remark.h"
 
 #include "formats/pieces.h"
+#include "formats/shards.h"
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -117,4 +118,21 @@ void encode_warn_files(const struct container_info *info,
 		hvqz_warn(notes, "%" PRIu64 " of %" PRIu64 " bytes are in "
 			  "files that are kept as they are; '%s' is the "
 			  "largest", size, m->data_size, most->name);
+}
+
+enum hvqz_ret encode_warn_index(const struct container_info *info,
+				const struct hvqz_notes *notes,
+				struct hvqz_err *err)
+{
+	struct hvqz_err why = {0};
+	enum hvqz_ret ret = shards_check(&info->model, &why);
+
+	if (ret == HVQZ_NOMEM) {
+		if (err)
+			*err = why;
+		return ret;
+	}
+	if (ret != HVQZ_OK)
+		hvqz_warn(notes, "'%.200s' %.400s", why.tensor, why.msg);
+	return HVQZ_OK;
 }

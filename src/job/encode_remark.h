@@ -21,4 +21,9 @@ enum hvqz_ret encode_remark(struct container_info *info,
 void encode_warn_files(const struct container_info *info,
 		       const struct hvqz_notes *notes);
 
+/* Warn when the model's index promises tensors that are not there. */
+enum hvqz_ret encode_warn_index(const struct container_info *info,
+				const struct hvqz_notes *notes,
+				struct hvqz_err *err);
+
 #endif

@@ -78,8 +78,9 @@ hvqz -x 'model.layers.[0-2].*' m.hvqz >s/model-00001-of-00002.safetensors ||
 hvqz -x 'model.layers.[3-9].*' m.hvqz >s/model-00002-of-00002.safetensors ||
 	fail "-x"
 cat >s/model.safetensors.index.json <<'EOF'
-{"weight_map":{"a":"model-00001-of-00002.safetensors",
-"b":"model-00002-of-00002.safetensors"}}
+{"weight_map":{
+"model.layers.0.input_layernorm.weight":"model-00001-of-00002.safetensors",
+"model.layers.3.input_layernorm.weight":"model-00002-of-00002.safetensors"}}
 EOF
 status 0 hvqz --lossless s/model.safetensors.index.json
 silent
@@ -88,7 +89,7 @@ diff -r s s2 || fail "the shards came back otherwise"
 cp s/model-00002-of-00002.safetensors s/model-00003-of-00002.safetensors
 status 1 hvqz -f s
 says "does not list it"
-sed 's/"b"/"c":"model-00003-of-00002.safetensors","b"/' \
+sed 's/map":{/&"c":"model-00003-of-00002.safetensors",/' \
 	<s2/model.safetensors.index.json >s/model.safetensors.index.json
 status 1 hvqz -f s
 says "is there twice"
@@ -153,4 +154,31 @@ diff -r m fromtar/m || fail "files of a tar"
 TMPDIR=$PWD/nosuch
 tar c m | hvqz >x 2>err && fail "no TMPDIR, and yet it went well"
 says "TMPDIR"
+no_traces
+unset TMPDIR
+
+# An index that promises more than its files have: it is kept with a warning,
+# and no model is made of it. An empty file is none of its files.
+cp -r m short
+mv short/model.safetensors short/model-00001-of-00001.safetensors
+cat >short/model.safetensors.index.json <<'EOF'
+{"weight_map": {"model.norm.weight": "model-00001-of-00001.safetensors",
+ "model.layers.77.weight": "model-00001-of-00001.safetensors"}}
+EOF
+tar c short >short.tar
+status 2 hvqz --lossless short.tar
+says "'model.layers.77.weight' is in none of the files"
+says "1 of its 2 tensors are missing"
+for to in safetensors gguf npz; do
+	status 1 hvqz --to $to short.tar
+	says "tensor 'model.layers.77.weight': is in none of the files"
+	status 1 hvqz -d --to $to -o new short.tar.hvqz
+	says "tensor 'model.layers.77.weight': is in none of the files"
+done
+status 0 hvqz -d --to zip -o short.zip short.tar.hvqz
+status 0 hvqz -d -o short2.tar short.tar.hvqz
+same short.tar short2.tar
+: >short/model-00001-of-00001.safetensors
+status 1 hvqz -f --lossless short
+says "in model-00001-of-00001.safetensors: truncated: the file is empty"
 no_traces
