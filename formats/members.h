@@ -42,6 +42,7 @@ struct member {
 	bool is_understood;
 	bool is_array;		/* a NumPy array, perhaps not understood */
 	bool is_gguf;
+	bool is_late;		/* a GGUF that was read, its table not held */
 	struct gguf_split split;	/* of a GGUF */
 };
 

@@ -45,8 +45,26 @@ enum hvqz_ret members_seek(const struct members_job *j, uint64_t off,
 	return pieces_seek(j->src, j->start + off, err);
 }
 
-static enum hvqz_ret load_safetensors(const struct members_job *j,
-				      struct member *x, struct hvqz_err *err)
+/*
+ * A list of pieces has room for so many bytes that are no tensors. Headers are
+ * added up before they are read: their tables take memory long before the
+ * pieces are laid out.
+ */
+enum hvqz_ret members_count(uint64_t *sum, uint64_t n, const char *what,
+			    struct hvqz_err *err)
+{
+	if (n > PIECES_MAX_LITERALS - *sum)
+		return hvqz_fail(err, HVQZ_UNSUPPORTED,
+				 "%s of %" PRIu64 " bytes, and %" PRIu64
+				 " in the files before it; the most in all "
+				 "files together is %d", what, n, *sum,
+				 PIECES_MAX_LITERALS);
+	*sum += n;
+	return HVQZ_OK;
+}
+
+static enum hvqz_ret load_safetensors(struct members_job *j, struct member *x,
+				      struct hvqz_err *err)
 {
 	const uint8_t *p;
 	enum hvqz_ret ret;
@@ -72,6 +90,7 @@ static enum hvqz_ret load_safetensors(const struct members_job *j,
 				 "%" PRIu64 "; the most is %d", json_len,
 				 x->size, SAFETENSORS_MAX_JSON);
 	x->content_at = SAFETENSORS_LEN + json_len;
+	TRY(members_count(&j->n_headers, x->content_at, "a header", err));
 	TRY(source_load(j->src, x->content_at, "the header", &head, err));
 	ret = safetensors_parse(head, (size_t)x->content_at, &x->content,
 				NULL, err);

@@ -91,6 +91,33 @@ static enum hvqz_ret load(const struct members_job *j, struct member *x,
 	return HVQZ_OK;
 }
 
+/*
+ * Many GGUF files are bytes in the end, but which is known when all were seen.
+ * No more tables are held than there is room for heads; settle() reads those
+ * it wants again.
+ */
+static void hold(struct members_job *j, struct member *x)
+{
+	x->is_late = members_count(&j->n_heads, x->content_at, "", NULL) !=
+		     HVQZ_OK;
+	if (x->is_late)
+		model_free(&x->content);
+}
+
+static enum hvqz_ret load_again(const struct members_job *j, struct member *x,
+				struct hvqz_err *err)
+{
+	struct gguf g = {0};
+	enum hvqz_ret ret;
+
+	if (!x->is_late)
+		return HVQZ_OK;
+	TRY(members_seek(j, x->off, err));
+	ret = load(j, x, &g, err);
+	gguf_free(&g);
+	return ret;
+}
+
 enum hvqz_ret members_load_gguf(struct members_job *j, struct member *x,
 				struct hvqz_err *err)
 {
@@ -118,7 +145,10 @@ enum hvqz_ret members_load_gguf(struct members_job *j, struct member *x,
 			j->why = why;
 		}
 	}
-	return x->is_gguf ? HVQZ_OK : members_seek(j, x->off, err);
+	if (!x->is_gguf)
+		return members_seek(j, x->off, err);
+	hold(j, x);
+	return HVQZ_OK;
 }
 
 /* ---- all of them ---- */
@@ -206,11 +236,32 @@ static bool is_own(const struct members_job *j, const struct member *x,
 	return own->n_whole == 1;
 }
 
+/* Bytes of the heads that stay heads: of the model's own files, and others. */
+struct heads {
+	uint64_t all, others;
+};
+
+static enum hvqz_ret settle(struct members_job *j, struct member *x, bool own,
+			    struct heads *kept, struct hvqz_err *err)
+{
+	if (!own && x->content_at > MAX_HEADS - kept->others) {
+		model_free(&x->content);
+		x->is_gguf = x->is_understood = false;
+		return members_keep_whole(j, x, err);
+	}
+	TRY(members_count(&kept->all, x->content_at, "a head", err));
+	TRY(load_again(j, x, err));
+	if (own)
+		return HVQZ_OK;
+	kept->others += x->content_at;
+	return members_prefix(j, x, err);
+}
+
 enum hvqz_ret members_settle_gguf(struct members_job *j, struct hvqz_err *err)
 {
 	bool none = has_safetensors(j);
 	struct owner own = {0};
-	uint64_t heads = 0;
+	struct heads kept = {0};
 
 	TRY(check_sets(j, &own, err));
 	for (size_t i = 0; i < j->list->n; i++) {
@@ -222,18 +273,10 @@ enum hvqz_ret members_settle_gguf(struct members_job *j, struct hvqz_err *err)
 	for (size_t i = 0; i < j->list->n; i++) {
 		struct member *x = &j->list->v[i];
 
-		if (!x->is_gguf || (!none && is_own(j, x, &own)))
-			continue;
-		heads += x->content_at;
-		if (heads > MAX_HEADS) {
-			heads -= x->content_at;
-			model_free(&x->content);
-			x->is_gguf = x->is_understood = false;
-			TRY(members_about(x, members_keep_whole(j, x, err),
-					  err));
-			continue;
-		}
-		TRY(members_about(x, members_prefix(j, x, err), err));
+		if (x->is_gguf)
+			TRY(members_about(x, settle(j, x, !none &&
+						    is_own(j, x, &own),
+						    &kept, err), err));
 	}
 	return HVQZ_OK;
 }

@@ -16,6 +16,8 @@ struct members_job {
 	struct shards shards;
 	bool has_single;	/* a model.safetensors */
 	uint64_t n_small;	/* bytes of members for the head */
+	uint64_t n_headers;	/* bytes of safetensors headers so far */
+	uint64_t n_heads;	/* and of heads of GGUF whose tables are held */
 	const struct member *not_read;	/* the first GGUF that is not, */
 	struct hvqz_err why;		/* and why not */
 };
@@ -49,6 +51,10 @@ enum hvqz_ret members_keep_whole(struct members_job *j, struct member *x,
 /* PATH/ before the names of tensors that are not the model's own. */
 enum hvqz_ret members_prefix(const struct members_job *j, struct member *x,
 			     struct hvqz_err *err);
+
+/* Bytes that cannot but be literals: HVQZ_UNSUPPORTED if they are too many. */
+enum hvqz_ret members_count(uint64_t *sum, uint64_t n, const char *what,
+			    struct hvqz_err *err);
 
 /*
  * The source is at the member. Not GGUF, or a GGUF that we do not read, whose

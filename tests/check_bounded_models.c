@@ -81,6 +81,41 @@ START_TEST(an_index_of_little_things)
 }
 END_TEST
 
+/* Headers of nothing but tensors without elements, in several files. */
+START_TEST(many_headers)
+{
+	enum { FILES = 4, MANY = 33000 };	/* just over a power of two */
+	struct buf head = {0}, tar = {0};
+	uint64_t sum = 0;
+	char one[96];
+
+	for (int k = 0; k < FILES; k++) {
+		buf_clear(&head);
+		buf_u64(&head, 0);
+		for (int i = 0; i < MANY; i++) {
+			int n = snprintf(one, sizeof(one), "%c\"%05x\":{"
+					 "\"dtype\":\"F32\",\"shape\":[0],"
+					 "\"data_offsets\":[0,0]}",
+					 i ? ',' : '{', i);
+
+			buf_put(&head, one, (size_t)n);
+		}
+		buf_u8(&head, '}');
+		put_le64(head.p, head.len - 8);
+		snprintf(one, sizeof(one), "%d.safetensors", k);
+		put_tar(&tar, one, '0', head.p, head.len);
+		sum += head.len;
+	}
+	end_tar(&tar);
+	put_file(tar.p, tar.len);
+	buf_free(&tar);
+	buf_free(&head);
+	/* Each is the model's own, and has the same names. */
+	ck_assert_int_eq(run("-z", "headers", sum), 1);
+	report("many headers");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("bounded_models");
@@ -91,6 +126,7 @@ int main(void)
 	if (!bounded_start())
 		return 99;
 	tcase_add_test(cases, a_question_for_every_tensor);
+	tcase_add_test(cases, many_headers);
 	tcase_add_loop_test(cases, an_index_of_little_things, 0,
 			    (int)(sizeof(indexes) / sizeof(indexes[0])));
 	tcase_set_timeout(cases, 300);
