@@ -116,6 +116,29 @@ START_TEST(many_headers)
 }
 END_TEST
 
+/* -M counts what a table takes: it was the header four times, and no more. */
+START_TEST(a_table_is_planned_for)
+{
+	enum { MANY = 66000 };
+	struct buf file = {0};
+	struct model m = {0};
+	char name[16];
+
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		add(&m, &toys[0], name, 0, 0);
+	}
+	make_file(&m, &file);
+	put_file(file.p, file.len);
+	buf_free(&file);
+	model_free(&m);
+	ck_assert_int_eq(run_to("-M", "40M", "table", file.len), 1);
+	ck_assert_int_eq(run_to("-M", "64M", "table", file.len), 0);
+	report("a table");
+	ck_assert(!MEASURED || most_kib <= 64 << 10);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("bounded_models");
@@ -127,6 +150,7 @@ int main(void)
 		return 99;
 	tcase_add_test(cases, a_question_for_every_tensor);
 	tcase_add_test(cases, many_headers);
+	tcase_add_test(cases, a_table_is_planned_for);
 	tcase_add_loop_test(cases, an_index_of_little_things, 0,
 			    (int)(sizeof(indexes) / sizeof(indexes[0])));
 	tcase_set_timeout(cases, 300);

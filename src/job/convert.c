@@ -80,7 +80,7 @@ static enum hvqz_ret run(struct convert_job *j, struct job_report *rep,
 	TRY(j->reader->head(j->src, &j->model, &j->from, err));
 	rep->n_params = j->model.n_params;
 	rep->n_tensors = j->model.n_tensors;
-	rep->memory = PIECE + 4 * (uint64_t)j->model.head_len;
+	rep->memory = PIECE + job_head_memory(&j->model);
 	TRY(job_check_memory(j->env, rep->memory, "more memory (--memory)",
 			     err));
 	j->piece = malloc(PIECE);

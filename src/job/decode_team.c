@@ -60,7 +60,7 @@ static void plan_buffers(struct decode_team *team, unsigned n,
 	team->slots = least(pipeline_slots(n), info->n_chunks) *
 		      (conv > raw ? conv : raw);
 	team->buffers = team->env.memory_base +
-			4 * (uint64_t)info->model.head_len +
+			job_head_memory(&info->model) +
 			desks * (raw + conv + wide) +
 			(info->has_base ? desks * raw : 0) +
 			(keeps ? chunk_walk_memory(&team->env, info) : 0);

@@ -68,7 +68,7 @@ static void add_up(const struct plan *p, const struct job_env *env,
 	/* Rows or payloads: they go round, so that all are filled once. */
 	sum = slot_bytes(p, pipeline_slots(n)) * (opt->base ? 2 : 1) +
 	      desks * (verifies ? 2 : 1) * raw + (steers ? raw : 0) +
-	      env->memory_base + pass->spooled + 4 * (uint64_t)m->head_len +
+	      env->memory_base + pass->spooled + job_head_memory(m) +
 	      plan_factor_memory(p, slots + steers, in_work) +
 	      (factors ? BLAS_MEMORY + (desks - !!desks) * BLAS_THREAD_MEMORY : 0);
 	desks += steers;

@@ -16,6 +16,15 @@ enum hvqz_ret job_check_memory(const struct job_env *env, uint64_t need,
 			       const char *how_to_need_less,
 			       struct hvqz_err *err);
 
+/*
+ * Bytes that a model's header takes: itself, parsed and packed, and the tables
+ * that jobs and formats make of it (some 500 bytes a tensor, measured).
+ */
+static inline uint64_t job_head_memory(const struct model *m)
+{
+	return 4 * (uint64_t)m->head_len + 512 * (uint64_t)m->n_tensors;
+}
+
 /* HVQZ_STOPPED when the caller wants the job to end. */
 enum hvqz_ret job_poll(const struct job_env *env, struct hvqz_err *err);
 
