@@ -42,7 +42,8 @@ enum hvqz_ret members_add(struct members *list, const char *name,
 		list->v = v;
 	}
 	v = &list->v[list->n];
-	*v = (struct member){.off = off, .size = size, .name = strdup(name)};
+	*v = (struct member){.off = off, .size = size, .number = list->n,
+			     .name = strdup(name)};
 	if (!v->name)
 		return hvqz_nomem(err, strlen(name), "a member's name");
 	list->n++;
@@ -241,7 +242,10 @@ static int by_place(const void *a, const void *b)
 
 	if (x->off != y->off)
 		return x->off < y->off ? -1 : 1;
-	return x->size < y->size ? -1 : x->size > y->size;
+	if (x->size != y->size)
+		return x->size < y->size ? -1 : 1;
+	/* Empty files share a place; qsort may do with them what it likes. */
+	return x->number < y->number ? -1 : x->number > y->number;
 }
 
 static enum hvqz_ret check_places(struct members *list, uint64_t size,

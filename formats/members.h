@@ -27,6 +27,7 @@ enum { MEMBERS_MAX = 1 << 20 };
 struct member {
 	char *name;		/* a valid one; owned */
 	uint64_t off, size;	/* from the start of the source */
+	size_t number;		/* in the order they were added */
 	bool summed;		/* crc is that of its bytes */
 	bool packed;		/* compressed: not looked into */
 	uint16_t method;

@@ -2,6 +2,7 @@
  * check_shards.c - files that archives have of one name, and the index of a
  * model in several files: which one counts, and what has to be there.
  */
+#include "formats/folder.h"
 #include "formats/shards.h"
 #include "tests/archive_case.h"
 
@@ -76,6 +77,58 @@ START_TEST(the_last_index_counts)
 	ck_assert_msg(take(&b, &m, &err) == HVQZ_OK, "%s", err.msg);
 	ck_assert(model_find(&m, "a"));
 	model_free(&m);
+	buf_free(&b);
+}
+END_TEST
+
+/* ---- in which order ---- */
+
+/* A qsort as C allows it, for all that is linked here: equals turn round. */
+void qsort(void *base, size_t n, size_t size,
+	   int (*compare)(const void *, const void *))
+{
+	uint8_t *v = base, *one = malloc(size);
+
+	ck_assert(one);
+	for (size_t i = 1; i < n; i++) {
+		size_t at = i;
+
+		memcpy(one, v + i * size, size);
+		while (at && compare(v + (at - 1) * size, one) >= 0)
+			at--;
+		memmove(v + (at + 1) * size, v + at * size, (i - at) * size);
+		memcpy(v + at * size, one, size);
+	}
+	free(one);
+}
+
+/* All of them begin where the model does. */
+START_TEST(empty_files_keep_their_order)
+{
+	static const char *const names[] = {"c", "a", "b", "model.safetensors"};
+	struct buf b = {0}, file = {0};
+	struct members files = {0};
+	struct hvqz_err err = {0};
+	struct model m = {0};
+	struct pieces p;
+	size_t n = 0;
+
+	put_safetensors(&file, "a", 1);
+	for (int i = 0; i < 4; i++)
+		ck_assert(!members_add(&files, names[i], 0,
+				       i < 3 ? 0 : file.len, NULL, &err));
+	ck_assert(!folder_put_table(&b, &files, &err));
+	buf_put(&b, file.p, file.len);
+	ck_assert_msg(take(&b, &m, &err) == HVQZ_OK, "%s", err.msg);
+	ck_assert_int_eq(pieces_from_head(&p, &m, &err), HVQZ_OK);
+	for (size_t i = 0; i < p.n; i++)
+		if (p.v[i].name)
+			ck_assert_str_eq(p.v[i].name, names[n++]);
+	ck_assert_uint_eq(n, 4);
+	pieces_free(&p);
+	members_free(&files);
+	model_free(&m);
+	buf_free(&file);
 	buf_free(&b);
 }
 END_TEST
@@ -249,6 +302,7 @@ int main(void)
 	tcase_add_loop_test(t, the_last_of_a_path_is_the_file, 0,
 			    (int)(sizeof(paths) / sizeof(paths[0])));
 	tcase_add_test(t, the_last_index_counts);
+	tcase_add_test(t, empty_files_keep_their_order);
 	tcase_add_loop_test(t, what_the_index_promises, 0,
 			    (int)(sizeof(promises) / sizeof(promises[0])));
 	tcase_add_test(t, an_empty_file_is_no_model);
