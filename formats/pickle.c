@@ -132,6 +132,21 @@ static enum hvqz_ret copy_items(struct pickle_machine *m, enum pickle_kind kind,
 	return pickle_gather(m, at, false, kind, err);
 }
 
+/* (storage, first, shape, strides, gradient?, hooks[, metadata]) */
+static enum hvqz_ret op_tensor(struct pickle_machine *m,
+			       const struct pickle_value *args,
+			       struct hvqz_err *err)
+{
+	uint32_t item[5];
+
+	if (args->n < 4 || m->k->v[args->item[0]].kind != PICKLE_STORAGE)
+		return pickle_damaged(m, "a tensor without a storage", err);
+	memcpy(item, args->item, 4 * sizeof(*item));
+	if (args->n > 6)
+		item[4] = args->item[6];
+	return copy_items(m, PICKLE_TENSOR, item, args->n > 6 ? 5 : 4, err);
+}
+
 static enum hvqz_ret op_reduce(struct pickle_machine *m, struct hvqz_err *err)
 {
 	const struct pickle_value *f, *args;
@@ -150,11 +165,7 @@ static enum hvqz_ret op_reduce(struct pickle_machine *m, struct hvqz_err *err)
 					      "empty when it is made", err);
 		return copy_items(m, PICKLE_DICT, NULL, 0, err);
 	case G_TENSOR:
-		if (args->n < 4 ||
-		    m->k->v[args->item[0]].kind != PICKLE_STORAGE)
-			return pickle_damaged(m, "a tensor without a storage",
-					      err);
-		return copy_items(m, PICKLE_TENSOR, args->item, 4, err);
+		return op_tensor(m, args, err);
 	case G_PARAMETER:
 	case G_SIZE:
 		if (!args->n)

@@ -30,7 +30,8 @@ enum pickle_kind {
 	PICKLE_DICT,		/* item [n]: key, value, key, value ... */
 	PICKLE_GLOBAL,		/* number: which */
 	PICKLE_STORAGE,		/* item [4]: type, key, location, elements */
-	PICKLE_TENSOR,		/* item [4]: storage, first, shape, strides */
+	/* item [5]: storage, first, shape, strides, metadata; or [4]: none */
+	PICKLE_TENSOR,
 };
 
 struct pickle_value {

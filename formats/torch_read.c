@@ -8,7 +8,7 @@
  * ("model.tok_embeddings.weight"). A view whose strides are those of its
  * transpose is taken as that, and named NAME.T. Of several views of the same
  * place the first has it. A storage with any other view, or with none, is
- * bytes.
+ * bytes; another view is also one with metadata (a conjugate, a negative).
  */
 #include "formats/pickle.h"
 #include "formats/zip.h"
@@ -180,6 +180,15 @@ static enum hvqz_ret add_view(struct torch *t, struct view *x, bool turned,
 	return HVQZ_OK;
 }
 
+/* "conj" and "neg" say that the numbers mean others than those stored. */
+static bool has_metadata(const struct pickle *k, const struct pickle_value *v)
+{
+	const struct pickle_value *x = v->n > 4 ? &k->v[v->item[4]] : NULL;
+
+	return x && x->kind != PICKLE_NONE &&
+	       (x->kind != PICKLE_DICT || x->n);
+}
+
 static enum hvqz_ret take_tensor(struct torch *t,
 				 const struct pickle_value *v,
 				 struct hvqz_err *err)
@@ -218,7 +227,8 @@ static enum hvqz_ret take_tensor(struct torch *t,
 		return damaged(t, "it reaches out of its storage", err);
 	if (turned)
 		turn(&x);
-	return add_view(t, &x, turned, !packed && !turned, err);
+	return add_view(t, &x, turned,
+			(!packed && !turned) || has_metadata(k, v), err);
 }
 
 /* ---- the walk through the dictionaries ---- */

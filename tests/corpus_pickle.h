@@ -26,6 +26,12 @@
 /* A vector of all of storage 1. */
 #define HALF TENSOR(STORAGE("HalfStorage", "1", "\4"), "\0", "K\4\x85", \
 		    "K\1\x85")
+/* A tensor of all of storage 0 with a seventh argument. */
+#define META(metadata)                                                  \
+	"ctorch._utils\n_rebuild_tensor_v2\n"                           \
+	"(" STORAGE("FloatStorage", "0", "\6") "K\0"                    \
+	SHAPE2("\2", "\3") SHAPE2("\3", "\1")                           \
+	"\x89" "ccollections\nOrderedDict\n)R" metadata "tR"
 #define SYSTEM "cposix\nsystem\n" "X\13\0\0\0touch pwned" "\x85R"
 
 static const struct pickle_case {
@@ -89,6 +95,18 @@ static const struct pickle_case {
 		  "K\1\x85") KEY("a") "}" KEY("w")
 	   TENSOR(STORAGE("FloatStorage", "0", "\6"), "\3", "K\3\x85",
 		  "K\1\x85") "su."), HVQZ_OK, "a.w#3", 3},
+	{"a conjugate is no tensor",
+	 P("\x80\2}(" KEY("w") META("}" "X\4\0\0\0conj" "\x88s")
+	   KEY("h") HALF "u."), HVQZ_OK, "h", 1},
+	{"no metadata after all",
+	 P("\x80\2}(" KEY("w") META("}") KEY("h") HALF "u."), HVQZ_OK, "w",
+	 2},
+	{"metadata of None",
+	 P("\x80\2}(" KEY("w") META("N") KEY("h") HALF "u."), HVQZ_OK, "w",
+	 2},
+	{"metadata of another kind",
+	 P("\x80\2}(" KEY("w") META("K\1") KEY("h") HALF "u."), HVQZ_OK, "h",
+	 1},
 	{"half types",
 	 P("\x80\2}(" KEY("w") W KEY("h")
 	   TENSOR(STORAGE("BFloat16Storage", "1", "\4"), "\0", "K\4\x85",
