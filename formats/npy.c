@@ -219,7 +219,7 @@ static const char *descr_of(enum dtype d)
 	for (size_t i = 0; i < N_TYPES; i++)
 		if (types[i].dtype == d)
 			return types[i].descr;
-	return dtype_bits(d) == 8 ? "|V1" : NULL;
+	return NULL;
 }
 
 enum hvqz_ret npy_make_head(const struct tensor *t, struct buf *b,
@@ -231,7 +231,8 @@ enum hvqz_ret npy_make_head(const struct tensor *t, struct buf *b,
 
 	if (!descr)
 		return hvqz_fail_tensor(err, HVQZ_UNSUPPORTED, t->name,
-					"NumPy has no dtype like %s",
+					"NumPy has no dtype like %s; "
+					"safetensors keeps it",
 					dtype_name(t->dtype));
 	n = (size_t)snprintf(text, sizeof(text),
 			     "{'descr': '%s', 'fortran_order': False, "

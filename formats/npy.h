@@ -40,9 +40,9 @@ enum hvqz_ret npy_parse(const uint8_t *p, size_t head_len, struct npy *npy,
 			struct hvqz_err *err);
 
 /*
- * Append a header of version 1.0 for t. The 8-bit floats are written as |V1,
- * which is how ml_dtypes does it; BF16, which would be bytes to all who read
- * it (retype.c), F4 and F6 are HVQZ_UNSUPPORTED.
+ * Append a header of version 1.0 for t. BF16 (which retype.c widens before it
+ * comes here) and the floats of 8 bits and fewer are HVQZ_UNSUPPORTED: what
+ * ml_dtypes writes for them, |V1, says to nobody which of them it was.
  */
 enum hvqz_ret npy_make_head(const struct tensor *t, struct buf *b,
 			    struct hvqz_err *err);

@@ -300,6 +300,36 @@ START_TEST(inexact_zips_are_made_anew)
 }
 END_TEST
 
+/* NumPy has numbers of these; of the floats of 8 bits it has none. */
+START_TEST(arrays_keep_their_type)
+{
+	static const enum dtype none[] = {
+		DTYPE_BF16, DTYPE_F8_E4M3, DTYPE_F8_E5M2, DTYPE_F8_E8M0,
+		DTYPE_F8_E4M3FNUZ, DTYPE_F8_E5M2FNUZ, DTYPE_F4,
+	};
+	static const char *const to[] = {"npz", "npy"};
+	uint64_t dim = 2;
+
+	for (size_t i = 0; i < 2 * sizeof(none) / sizeof(none[0]); i++) {
+		struct buf data = {0}, made = {0};
+		struct hvqz_err err = {0};
+		struct model m = {0};
+
+		ck_assert(!model_add(&m, "w", none[i / 2], 1, &dim, &err));
+		buf_u32(&data, 0);
+		ck_assert_int_eq(give_all(to[i % 2], &m, &data, &made, &err),
+				 HVQZ_UNSUPPORTED);
+		ck_assert_str_eq(err.tensor, "w");
+		ck_assert_msg(strstr(err.msg, "safetensors keeps it") &&
+			      strstr(err.msg, dtype_name(none[i / 2])),
+			      "%s", err.msg);
+		model_free(&m);
+		buf_free(&data);
+		buf_free(&made);
+	}
+}
+END_TEST
+
 /* Does b, an NPZ of 65535 arrays, hold these bytes? */
 static void check_many(const struct buf *b, const struct buf *data)
 {
@@ -460,6 +490,7 @@ static Suite *archives_suite(void)
 	tcase_add_test(t, crc);
 	tcase_add_test(t, one_becomes_another);
 	tcase_add_test(t, inexact_zips_are_made_anew);
+	tcase_add_test(t, arrays_keep_their_type);
 	tcase_add_test(t, many_members);
 	tcase_add_loop_test(t, gguf_files_become_one, 0,
 			    (int)(sizeof(merges) / sizeof(merges[0])));
