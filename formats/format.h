@@ -111,7 +111,7 @@ struct format_wish {
 
 extern const struct writer_ops gguf_from_hf, hf_from_gguf, gguf_merge,
 	hf_from_gguf_files, retyped_npz, retyped_npy, retyped_safetensors,
-	retyped_gguf;
+	retyped_gguf, tar_from_gguf, zip_from_gguf;
 
 extern const struct reader_ops safetensors_reader, gguf_reader, folder_reader,
 	tar_reader, npy_reader, zip_reader;

@@ -47,6 +47,13 @@ const struct gguf_type *gguf_type(uint32_t id);
 /* The number of the type that is this dtype; false: there is none. */
 bool gguf_type_of(enum dtype dtype, uint32_t *id);
 
+/*
+ * HVQZ_UNSUPPORTED, about that tensor, if its type is quantized in blocks: the
+ * numbers of those cannot be said where it is to go ("safetensors").
+ */
+enum hvqz_ret gguf_no_blocks(const char *tensor, const struct gguf_type *type,
+			     const char *where, struct hvqz_err *err);
+
 struct span {
 	const uint8_t *p;
 	size_t len;

@@ -58,6 +58,17 @@ const struct gguf_type *gguf_type(uint32_t id)
 	return id < N_TYPES ? &types[id] : NULL;
 }
 
+enum hvqz_ret gguf_no_blocks(const char *tensor, const struct gguf_type *type,
+			     const char *where, struct hvqz_err *err)
+{
+	if (type->dtype)
+		return HVQZ_OK;
+	return hvqz_fail_tensor(err, HVQZ_UNSUPPORTED, tensor,
+				"is quantized as %s, which %s cannot hold: "
+				"only GGUF's F16, BF16 and F32 become weights "
+				"again", type->name, where);
+}
+
 bool gguf_type_of(enum dtype dtype, uint32_t *id)
 {
 	for (*id = 0; *id < N_TYPES; ++*id)

@@ -1,6 +1,6 @@
 /*
- * hf_from_gguf.c - the writer that makes safetensors from a GGUF:
- * formats/gguf.md, "To and from Hugging Face".
+ * hf_from_gguf.c - the writers that make safetensors from a GGUF, by itself or
+ * as the only file of an archive: formats/gguf.md, "To and from Hugging Face".
  *
  * In the architectures of the Llama family names become Hugging Face's and
  * rows of q and k get their order back; in others both stay. What is quantized
@@ -111,12 +111,7 @@ static enum hvqz_ret keep_tensor(struct remap *r, size_t i,
 	struct remap_tensor how = {.dtype = t->dtype};
 	char name[TENSOR_MAX_NAME + 64];
 
-	if (!type->dtype)
-		return hvqz_fail_tensor(err, HVQZ_UNSUPPORTED, t->name,
-					"is quantized as %s, which safetensors "
-					"cannot hold: only GGUF's F16, BF16 "
-					"and F32 become weights again",
-					type->name);
+	TRY(gguf_no_blocks(t->name, type, "safetensors", err));
 	if (t->rank > 1 && wanted && dtype_is_weight(t->dtype))
 		how.dtype = wanted;
 	if (!k->family)
@@ -198,6 +193,37 @@ static enum hvqz_ret plan(const struct model *m, void **state,
 	return ret;
 }
 
+/* To an archive, which makes itself around one safetensors file. */
+static enum hvqz_ret plan_file(const struct writer_ops *archive,
+			       const struct model *m, void **state,
+			       struct hvqz_err *err)
+{
+	const struct format_wish *wish = *state;
+	struct format_wish with = {.writer = archive};
+	void *s = &with;
+	enum hvqz_ret ret;
+
+	if (wish) {
+		with.dtype = wish->dtype;
+		with.n_clamped = wish->n_clamped;
+	}
+	ret = plan(m, &s, err);
+	*state = ret == HVQZ_OK ? s : NULL;
+	return ret;
+}
+
+static enum hvqz_ret plan_tar(const struct model *m, void **state,
+			      struct hvqz_err *err)
+{
+	return plan_file(&tar_writer, m, state, err);
+}
+
+static enum hvqz_ret plan_zip(const struct model *m, void **state,
+			      struct hvqz_err *err)
+{
+	return plan_file(&zip_writer, m, state, err);
+}
+
 const struct writer_ops hf_from_gguf = {
 	.name = "safetensors",
 	.suffix = ".safetensors",
@@ -205,5 +231,17 @@ const struct writer_ops hf_from_gguf = {
 	.head = remap_head,
 	.put = remap_put,
 	.tail = remap_tail,
+	.free = remap_free,
+};
+
+const struct writer_ops tar_from_gguf = {
+	.name = "tar", .suffix = ".tar", .plan = plan_tar,
+	.head = remap_head, .put = remap_put, .tail = remap_tail,
+	.free = remap_free,
+};
+
+const struct writer_ops zip_from_gguf = {
+	.name = "zip", .suffix = ".zip", .plan = plan_zip,
+	.head = remap_head, .put = remap_put, .tail = remap_tail,
 	.free = remap_free,
 };

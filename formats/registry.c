@@ -228,6 +228,10 @@ const struct writer_ops *format_converter(const char *from, const char *to,
 		return &gguf_from_hf;
 	if (!strcmp(from, "gguf") && !strcmp(to, "safetensors"))
 		return &hf_from_gguf;
+	if (!strcmp(from, "gguf") && !strcmp(to, "tar"))
+		return &tar_from_gguf;
+	if (!strcmp(from, "gguf") && !strcmp(to, "zip"))
+		return &zip_from_gguf;
 	if (!strcmp(to, "npz") && (dtype || !same))
 		return &retyped_npz;
 	if (!strcmp(to, "npy") && (dtype || !same))

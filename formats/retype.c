@@ -5,6 +5,7 @@
  * NumPy has no BF16: whatever is of it becomes F32 there, which loses nothing
  * and can be read by all.
  */
+#include "formats/gguf_files.h"
 #include "formats/pieces.h"
 #include "formats/remap.h"
 #include "formats/safetensors.h"
@@ -15,6 +16,39 @@
 static bool is_numpy(const struct writer_ops *w)
 {
 	return w == &npz_writer || w == &npy_writer;
+}
+
+static enum hvqz_ret check_gguf(const struct gguf *g, const struct model *m,
+				size_t first, struct hvqz_err *err)
+{
+	for (size_t i = 0; i < g->n_infos && first + i < m->n_tensors; i++)
+		TRY(gguf_no_blocks(m->tensors[first + i].name,
+				   gguf_type(g->infos[i].type), "NumPy", err));
+	return HVQZ_OK;
+}
+
+/* A GGUF's blocks are no numbers to anybody who reads arrays. */
+static enum hvqz_ret check_blocks(const struct model *m,
+				  const struct format_wish *wish,
+				  struct hvqz_err *err)
+{
+	struct gguf_files files = {0};
+	struct gguf g = {0};
+	enum hvqz_ret ret = HVQZ_OK;
+
+	if (m->head && !strcmp(m->format, "gguf")) {
+		TRY_OUT(gguf_parse_head(m->head, m->head_len, &g, err));
+		ret = check_gguf(&g, m, 0, err);
+	} else if (wish && wish->files) {
+		TRY_OUT(gguf_files_find(&files, wish->files, m, err));
+		for (size_t i = 0; i < files.n; i++)
+			TRY_OUT(check_gguf(&files.v[i].g, m, files.v[i].first,
+					   err));
+	}
+out:
+	gguf_files_free(&files);
+	gguf_free(&g);
+	return ret;
 }
 
 static enum hvqz_ret keep_all(struct remap *r, const struct writer_ops *w,
@@ -67,6 +101,8 @@ static enum hvqz_ret plan(const struct writer_ops *w, const struct model *m,
 	if (wanted == DTYPE_BF16 && is_numpy(w))
 		return hvqz_fail(err, HVQZ_UNSUPPORTED,
 				 "NumPy has no BF16: --dtype f16 or f32");
+	if (is_numpy(w))
+		TRY(check_blocks(m, wish, err));
 	r = remap_new(m, err);
 	if (!r)
 		return HVQZ_NOMEM;

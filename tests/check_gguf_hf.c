@@ -441,6 +441,7 @@ END_TEST
 
 START_TEST(back_refused)
 {
+	static const char *const to[] = {"safetensors", "tar", "zip", "npz"};
 	struct buf st = {0}, gg = {0}, out = {0};
 	struct files files;
 	struct model m = {0};
@@ -451,10 +452,13 @@ START_TEST(back_refused)
 
 	/* Blocks cannot be said. */
 	corpus_gguf_good(&gg);
-	ck_assert_int_eq(convert(&gg, "safetensors", NULL, &out, &err),
-			 HVQZ_UNSUPPORTED);
-	ck_assert(strstr(err.msg, "Q4_0"));
-	ck_assert_str_eq(err.tensor, "t.q4_0");
+	for (size_t i = 0; i < sizeof(to) / sizeof(to[0]); i++) {
+		ck_assert_int_eq(convert(&gg, to[i], NULL, &out, &err),
+				 HVQZ_UNSUPPORTED);
+		ck_assert_msg(strstr(err.msg, "Q4_0") != NULL, "%s: %s", to[i],
+			      err.msg);
+		ck_assert_str_eq(err.tensor, "t.q4_0");
+	}
 	/* A norm that is no F16 any more. */
 	make_files(&toys[0], &files);
 	make_model(&toys[0], &m);

@@ -17,6 +17,25 @@ same back.safetensors kjv/model.safetensors
 cat kjv/model.gguf | hvqz --to safetensors | cmp -s - kjv/model.safetensors ||
 	fail "--to safetensors through a pipe"
 
+# An archive has the same file in it, whether of the GGUF or a .hvqz of it.
+member() {
+	tar xOf "$1" model.safetensors | cmp -s - kjv/model.safetensors ||
+		fail "$1 has another model.safetensors"
+}
+status 0 hvqz --to tar -o g.tar kjv/model.gguf
+member g.tar
+status 0 hvqz --to zip -o g.zip kjv/model.gguf
+status 0 hvqz --to tar -fo g.tar g.zip
+member g.tar
+status 0 hvqz --lossless -o g.hvqz kjv/model.gguf
+status 0 hvqz -d --to tar -fo g.tar g.hvqz
+member g.tar
+status 0 hvqz --to tar --dtype f32 -fo g.tar kjv/model.gguf
+status 0 hvqz --to safetensors --dtype f32 -o f32.safetensors kjv/model.gguf
+tar xOf g.tar model.safetensors | cmp -s - f32.safetensors ||
+	fail "--dtype f32 in a tar"
+rm g.tar g.zip g.hvqz f32.safetensors
+
 # Its words are llama.cpp's.
 for word in general.architecture llama.block_count llama.attention.head_count \
 	llama.attention.head_count_kv llama.rope.freq_base \
