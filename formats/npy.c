@@ -222,8 +222,8 @@ static const char *descr_of(enum dtype d)
 	return NULL;
 }
 
-enum hvqz_ret npy_make_head(const struct tensor *t, struct buf *b,
-			    struct hvqz_err *err)
+enum hvqz_ret npy_make_head(const struct tensor *t, bool is_turned,
+			    struct buf *b, struct hvqz_err *err)
 {
 	const char *descr = descr_of(t->dtype);
 	char text[512];
@@ -235,12 +235,13 @@ enum hvqz_ret npy_make_head(const struct tensor *t, struct buf *b,
 					"safetensors keeps it",
 					dtype_name(t->dtype));
 	n = (size_t)snprintf(text, sizeof(text),
-			     "{'descr': '%s', 'fortran_order': False, "
-			     "'shape': (", descr);
+			     "{'descr': '%s', 'fortran_order': %s, "
+			     "'shape': (", descr, is_turned ? "True" : "False");
 	for (unsigned i = 0; i < t->rank; i++)
 		n += (size_t)snprintf(text + n, sizeof(text) - n,
 				      "%s%" PRIu64 "%s", i ? ", " : "",
-				      t->dim[i], t->rank == 1 ? "," : "");
+				      t->dim[is_turned ? t->rank - 1 - i : i],
+				      t->rank == 1 ? "," : "");
 	n += (size_t)snprintf(text + n, sizeof(text) - n, "), }");
 	/* Spaces and a line feed, so that the data is aligned. */
 	len = (10 + n + 1 + ALIGN - 1) / ALIGN * ALIGN;

@@ -40,11 +40,23 @@ enum hvqz_ret npy_parse(const uint8_t *p, size_t head_len, struct npy *npy,
 			struct hvqz_err *err);
 
 /*
- * Append a header of version 1.0 for t. BF16 (which retype.c widens before it
- * comes here) and the floats of 8 bits and fewer are HVQZ_UNSUPPORTED: what
- * ml_dtypes writes for them, |V1, says to nobody which of them it was.
+ * Append a header of version 1.0 for t; is_turned: for the array in Fortran
+ * order that t, as it lies there, is the transpose of. BF16 (which retype.c
+ * widens before it comes here) and the floats of 8 bits and fewer are
+ * HVQZ_UNSUPPORTED: what ml_dtypes writes for them, |V1, says to nobody which
+ * of them it was.
  */
-enum hvqz_ret npy_make_head(const struct tensor *t, struct buf *b,
-			    struct hvqz_err *err);
+enum hvqz_ret npy_make_head(const struct tensor *t, bool is_turned,
+			    struct buf *b, struct hvqz_err *err);
+
+/*
+ * `to` is the table of `from`, an npy or npz file, some tensors of other types:
+ * its head becomes that of such a file, inexact. Arrays keep name, shape and
+ * order, everything else stays. format is that of `from`, or, where that is an
+ * npz of one tensor, npy. HVQZ_UNSUPPORTED: a type that NumPy has not.
+ * HVQZ_DAMAGED: the kept head of `from` is.
+ */
+enum hvqz_ret npy_retype(const struct model *from, const char *format,
+			 struct model *to, struct hvqz_err *err);
 
 #endif

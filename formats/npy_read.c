@@ -80,7 +80,7 @@ static enum hvqz_ret plan(const struct model *m, void **state,
 				"takes all", m->n_tensors);
 		goto out;
 	} else {
-		TRY_OUT(npy_make_head(m->tensors, &head, err));
+		TRY_OUT(npy_make_head(m->tensors, false, &head, err));
 		TRY_OUT(pieces_literal(&p, head.p, head.len, err));
 		TRY_OUT(pieces_tensor(&p, m->tensors->size, err));
 	}

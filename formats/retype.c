@@ -6,6 +6,7 @@
  * and can be read by all.
  */
 #include "formats/gguf_files.h"
+#include "formats/npy.h"
 #include "formats/pieces.h"
 #include "formats/remap.h"
 #include "formats/safetensors.h"
@@ -73,8 +74,16 @@ static enum hvqz_ret keep_head(struct remap *r, const struct writer_ops *w,
 {
 	const struct model *m = r->from;
 
-	if (!m->head || strcmp(m->format, w->name) ||
-	    format_has_pieces(m->format))
+	if (!m->head)
+		return HVQZ_OK;
+	/* A npy has no name that could say "the transpose". */
+	if (w == &npy_writer && !strcmp(m->format, "npz") && m->n_tensors == 1)
+		return npy_retype(m, "npy", &r->to, err);
+	if (strcmp(m->format, w->name))
+		return HVQZ_OK;
+	if (is_numpy(w))
+		return npy_retype(m, m->format, &r->to, err);
+	if (format_has_pieces(m->format))
 		return HVQZ_OK;
 	memcpy(r->to.format, m->format, sizeof(m->format));
 	if (w == &safetensors_writer)

@@ -301,7 +301,7 @@ static enum hvqz_ret make_arrays(struct pieces *p, const struct model *m,
 					       fault);
 			goto out;
 		}
-		TRY_OUT(npy_make_head(t, &head, err));
+		TRY_OUT(npy_make_head(t, false, &head, err));
 		like.len = head.len + t->size;
 		TRY_OUT(pieces_member(p, (char *)name.p, &like, err));
 		TRY_OUT(pieces_literal(p, head.p, head.len, err));

@@ -1,6 +1,7 @@
 /*
  * decode.c - jobs: restore a .hvqz, or only test it.
  */
+#include "formats/npy.h"
 #include "formats/pieces.h"
 #include "formats/safetensors.h"
 #include "formats/shards.h"
@@ -89,6 +90,11 @@ static enum hvqz_ret plan_writer(struct decode_job *j, const struct model *m,
 	return j->writer->plan(m, &j->state, err);
 }
 
+static bool is_numpy(const char *format)
+{
+	return !strcmp(format, "npz") || !strcmp(format, "npy");
+}
+
 /* Choose the writer and give it the table it writes. */
 static enum hvqz_ret plan_output(struct decode_job *j, struct hvqz_err *err)
 {
@@ -137,6 +143,9 @@ static enum hvqz_ret plan_output(struct decode_job *j, struct hvqz_err *err)
 					  &j->made.head, &j->made.head_len,
 					  err));
 		strcpy(j->made.format, "safetensors");
+	} else if (!j->opt->writer && m->head && is_numpy(m->format) &&
+		   is_numpy(to)) {
+		TRY(npy_retype(m, m->format, &j->made, err));
 	} else if (!j->opt->writer && m->head &&
 		   !format_has_pieces(m->format)) {
 		/* Another format's writer can tell what changes in its own. */
