@@ -186,9 +186,11 @@ enum hvqz_ret npy_parse(const uint8_t *p, size_t head_len, struct npy *npy,
 			return HVQZ_OK;		/* a structure: bytes */
 		if (key == 0 && !take_string(&c, &s, &len))
 			return wrong(err);
-		if (key == 0)
+		if (key == 0) {
 			fits &= find_type(s, len, &npy->dtype);
-		else if (key == 1 && !take_bool(&c, &fortran))
+			npy->descr = s;
+			npy->descr_len = len;
+		} else if (key == 1 && !take_bool(&c, &fortran))
 			return wrong(err);
 		else if (key == 2 && !take_shape(&c, npy, &fits))
 			return wrong(err);

@@ -15,7 +15,9 @@ enum {
 struct npy {
 	bool is_tensor;		/* false: an array we keep as bytes */
 	bool is_turned;		/* in Fortran order: dim is reversed */
-	enum dtype dtype;
+	const char *descr;	/* in the header [descr_len], its type; or */
+	size_t descr_len;	/* NULL: a structure */
+	enum dtype dtype;	/* 0: none of ours */
 	unsigned rank;
 	uint64_t dim[TENSOR_MAX_RANK];
 	size_t head_len;	/* bytes before the data */

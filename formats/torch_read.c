@@ -11,6 +11,7 @@
  * bytes; another view is also one with metadata (a conjugate, a negative).
  */
 #include "formats/pickle.h"
+#include "formats/torch.h"
 #include "formats/zip.h"
 
 #include "base/ckd.h"
@@ -38,7 +39,8 @@ struct view {
 	enum dtype dtype;
 	unsigned rank;
 	uint64_t dim[TENSOR_MAX_RANK];
-	char *name;		/* owned; NULL: it cannot be told as a tensor */
+	char *name;		/* owned */
+	bool is_odd;		/* it cannot be told as a tensor */
 };
 
 struct named {
@@ -57,6 +59,7 @@ struct torch {
 	size_t n_nameless;	/* keys on the way that no name can have */
 	uint64_t visits;
 	uint64_t n_names;	/* bytes */
+	struct torch_extras *extras;	/* or NULL: nobody wants them */
 };
 
 static int compare_names(const void *a, const void *b)
@@ -173,8 +176,8 @@ static enum hvqz_ret add_view(struct torch *t, struct view *x, bool turned,
 			return hvqz_nomem(err, n * sizeof(*more), "views");
 		t->views = more;
 	}
-	if (!odd && !t->n_nameless)
-		TRY(name_view(t, x, turned, err));
+	x->is_odd = odd || t->n_nameless;
+	TRY(name_view(t, x, turned && !x->is_odd, err));
 	x->number = t->n_views;
 	t->views[t->n_views++] = *x;
 	return HVQZ_OK;
@@ -318,15 +321,41 @@ static int compare_views(const void *a, const void *b)
 	return x->number < y->number ? -1 : x->number > y->number;
 }
 
+/* The view is told of by another name only; twin: the tensor, or NULL. */
+static enum hvqz_ret add_extra(struct torch *t, struct view *v,
+			       const size_t *twin, struct hvqz_err *err)
+{
+	struct torch_extras *all = t->extras;
+	struct torch_extra *x;
+
+	if (!all)
+		return HVQZ_OK;
+	if (!(all->n & (all->n - 1))) {
+		size_t n = all->n ? 2 * all->n : 1;
+
+		x = realloc(all->v, n * sizeof(*x));
+		if (!x)
+			return hvqz_nomem(err, n * sizeof(*x), "names");
+		all->v = x;
+	}
+	x = &all->v[all->n++];
+	*x = (struct torch_extra){.name = v->name, .member = v->member,
+				  .is_twin = twin, .tensor = twin ? *twin : 0,
+				  .rank = v->rank};
+	memcpy(x->dim, v->dim, sizeof(x->dim));
+	v->name = NULL;
+	return HVQZ_OK;
+}
+
 /* The views v [n] of one storage: do they fill it? */
-static enum hvqz_ret settle(struct member *x, const struct view *v, size_t n,
-			    struct hvqz_err *err)
+static enum hvqz_ret fill(struct member *x, const struct view *v, size_t n,
+			  struct hvqz_err *err)
 {
 	uint64_t at = 0;
 	size_t last = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if (!v[i].name || v[i].dtype != v[0].dtype || x->packed)
+		if (v[i].is_odd || v[i].dtype != v[0].dtype || x->packed)
 			goto bytes;
 		if (i && v[i].first == v[last].first && v[i].n == v[last].n)
 			continue;
@@ -346,6 +375,29 @@ bytes:
 	return HVQZ_OK;
 }
 
+/* The same, and what names go without a tensor of their own. */
+static enum hvqz_ret settle(struct torch *t, struct member *x, struct view *v,
+			    size_t n, struct hvqz_err *err)
+{
+	size_t last = 0, tensor = 0;
+
+	TRY(fill(x, v, n, err));
+	for (size_t i = 0; i < n; i++) {
+		bool again = i && v[i].first == v[last].first &&
+			     v[i].n == v[last].n;
+
+		if (!x->is_understood)
+			TRY(add_extra(t, &v[i], NULL, err));
+		else if (again)
+			TRY(add_extra(t, &v[i], &tensor, err));
+		if (again)
+			continue;
+		tensor += i > 0;
+		last = i;
+	}
+	return HVQZ_OK;
+}
+
 static enum hvqz_ret settle_all(struct torch *t, struct hvqz_err *err)
 {
 	size_t from = 0;
@@ -356,7 +408,7 @@ static enum hvqz_ret settle_all(struct torch *t, struct hvqz_err *err)
 		if (i < t->n_views &&
 		    t->views[i].member == t->views[from].member)
 			continue;
-		TRY(settle(&t->list->v[t->views[from].member],
+		TRY(settle(t, &t->list->v[t->views[from].member],
 			   t->views + from, i - from, err));
 		from = i;
 	}
@@ -423,6 +475,8 @@ static enum hvqz_ret read_views(struct torch *t, struct source *src,
 	TRY(load(src, start, pkl, PICKLE_MAX, &p, err));
 	TRY_OUT(pickle_parse(p, (size_t)pkl->size, &t->k, err));
 	TRY_OUT(walk(t, t->k.root, 0, err));
+	if (t->extras)
+		t->extras->n_views = t->n_views;
 	ret = settle_all(t, err);
 out:
 	pickle_free(&t->k);
@@ -430,12 +484,12 @@ out:
 	return ret;
 }
 
-enum hvqz_ret torch_members(struct source *src, uint64_t start,
-			    struct members *list, bool *is_torch,
-			    struct hvqz_err *err)
+enum hvqz_ret torch_look(struct source *src, uint64_t start,
+			 struct members *list, bool *is_torch,
+			 struct torch_extras *x, struct hvqz_err *err)
 {
 	const struct member *pkl = find_pickle(list);
-	struct torch t = {.list = list};
+	struct torch t = {.list = list, .extras = x};
 	enum hvqz_ret ret;
 
 	*is_torch = pkl;
@@ -455,4 +509,11 @@ enum hvqz_ret torch_members(struct source *src, uint64_t start,
 	free(t.by_name);
 	buf_free(&t.path);
 	return ret;
+}
+
+enum hvqz_ret torch_members(struct source *src, uint64_t start,
+			    struct members *list, bool *is_torch,
+			    struct hvqz_err *err)
+{
+	return torch_look(src, start, list, is_torch, NULL, err);
 }

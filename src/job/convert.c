@@ -4,6 +4,7 @@
  * No codec is in between: bytes pass in order, and what becomes of them is the
  * converter's business.
  */
+#include "formats/left_out.h"
 #include "job/job_internal.h"
 
 #include "formats/pieces.h"
@@ -26,6 +27,18 @@ struct convert_job {
 	struct model model;
 	uint8_t *piece;
 };
+
+enum hvqz_ret job_tell_left_out(const struct job_env *env,
+				const struct model *m, const char *to,
+				struct hvqz_err *err)
+{
+	struct left_out l;
+
+	TRY(left_out_find(m, to, &l, err));
+	if (l.n)
+		hvqz_warn(&env->notes, "%s", l.msg);
+	return HVQZ_OK;
+}
 
 static enum hvqz_ret plan(struct convert_job *j, struct hvqz_err *err)
 {
@@ -87,6 +100,7 @@ static enum hvqz_ret run(struct convert_job *j, struct job_report *rep,
 	if (!j->piece)
 		return hvqz_nomem(err, PIECE, "a piece of data");
 	TRY(plan(j, err));
+	TRY(job_tell_left_out(j->env, &j->model, j->opt->to, err));
 	TRY(j->writer->head(j->to, j->out, err));
 	TRY(pass_data(j, err));
 	TRY(j->reader->tail(j->from, err));

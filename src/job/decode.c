@@ -216,6 +216,9 @@ static enum hvqz_ret run(struct decode_job *j, struct source *src,
 			     j->out || j->opt->writer, j->rep, err));
 	if (j->out || j->opt->writer) {
 		TRY(plan_output(j, err));
+		if (!j->opt->writer && j->opt->to)
+			TRY(job_tell_left_out(j->env, &j->info.model,
+					      j->opt->to, err));
 		TRY(j->writer->head(j->state, j->out, err));
 	}
 	j->walk = (struct chunk_walk){

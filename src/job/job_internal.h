@@ -141,6 +141,14 @@ enum hvqz_ret restored_model(const struct container_info *info,
 			     enum dtype wanted, const uint64_t *rows,
 			     struct model *m, struct hvqz_err *err);
 
+/*
+ * Warn of what in m, which was read or is in a .hvqz, will not be in a file of
+ * that format.
+ */
+enum hvqz_ret job_tell_left_out(const struct job_env *env,
+				const struct model *m, const char *to,
+				struct hvqz_err *err);
+
 /* Add a chunk to the totals. */
 void report_chunk(struct job_report *rep, const struct chunk_head *h);
 

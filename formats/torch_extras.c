@@ -1,0 +1,116 @@
+/*
+ * torch_extras.c - the names of a PyTorch file that its table has not, from
+ * what is kept of it: the pickle is in the head.
+ *
+ * It is read again as it was the first time, from a list of members made of the
+ * pieces. Where that gives other tensors than the table has, the names are not
+ * to be had.
+ */
+#include "formats/torch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void torch_extras_free(struct torch_extras *x)
+{
+	for (size_t i = 0; i < x->n; i++)
+		free(x->v[i].name);
+	free(x->v);
+	*x = (struct torch_extras){0};
+}
+
+/* A member of the archive: where its bytes are in the literals. */
+static enum hvqz_ret add_member(struct members *list, const struct pieces *p,
+				size_t i, struct hvqz_err *err)
+{
+	const struct piece *x = &p->v[i];
+	const struct piece *next = i + 1 < p->n ? x + 1 : NULL;
+	uint64_t at = p->literals.len;
+	struct member *added;
+
+	if (next && next->kind == PIECE_LITERAL && next->len >= x->len)
+		at = next->at;
+	TRY(members_add(list, x->name, at, x->len, &added, err));
+	added->packed = x->kind == PIECE_PACKED;
+	added->unpacked = added->packed ? x->unpacked : x->len;
+	return HVQZ_OK;
+}
+
+/* The tensors of the list from `tensor` on are those of member k. */
+static enum hvqz_ret check_member(const struct members *list, size_t k,
+				  const struct model *m, size_t tensor,
+				  size_t n, struct hvqz_err *err)
+{
+	const struct model *c = &list->v[k].content;
+	bool good = c->n_tensors == n || !c->n_tensors;
+
+	for (size_t i = 0; good && i < c->n_tensors; i++)
+		good = c->tensors[i].size == m->tensors[tensor + i].size;
+	return good ? HVQZ_OK
+		    : hvqz_fail(err, HVQZ_UNSUPPORTED, "the pickle says other "
+				"tensors of '%.200s' than the table",
+				list->v[k].name);
+}
+
+/* first[k]: the tensors in front of member k. */
+static enum hvqz_ret count_tensors(const struct pieces *p,
+				   const struct model *m,
+				   const struct members *list, size_t *first,
+				   struct hvqz_err *err)
+{
+	size_t n = 0, k = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->v[i].kind >= PIECE_MEMBER)
+			first[k++] = n;
+		n += p->v[i].kind == PIECE_TENSOR;
+	}
+	first[k] = n;
+	for (k = 0; k < list->n; k++)
+		TRY(check_member(list, k, m, first[k], first[k + 1] - first[k],
+				 err));
+	return HVQZ_OK;
+}
+
+static enum hvqz_ret look(const struct pieces *p, const struct model *m,
+			  struct members *list, struct torch_extras *x,
+			  struct hvqz_err *err)
+{
+	struct source_memory memory;
+	struct source src;
+	enum hvqz_ret ret;
+	size_t *first;
+	bool is_torch;
+
+	source_init_memory(&src, &memory, p->literals.p, p->literals.len);
+	ret = torch_look(&src, 0, list, &is_torch, x, err);
+	source_free(&src);
+	TRY(ret);
+	first = calloc(list->n + 1, sizeof(*first));
+	if (!first)
+		return hvqz_nomem(err, list->n * sizeof(*first), "members");
+	ret = count_tensors(p, m, list, first, err);
+	for (size_t i = 0; ret == HVQZ_OK && i < x->n; i++)
+		x->v[i].tensor += first[x->v[i].member];
+	free(first);
+	return ret;
+}
+
+enum hvqz_ret torch_extras_of(const struct model *m, struct torch_extras *x,
+			      struct hvqz_err *err)
+{
+	struct members list = {0};
+	struct pieces p = {0};
+	enum hvqz_ret ret;
+
+	*x = (struct torch_extras){0};
+	TRY_OUT(pieces_from_head(&p, m, err));
+	for (size_t i = 0; i < p.n; i++)
+		if (p.v[i].kind >= PIECE_MEMBER)
+			TRY_OUT(add_member(&list, &p, i, err));
+	ret = look(&p, m, &list, x, err);
+out:
+	members_free(&list);
+	pieces_free(&p);
+	return ret;
+}
