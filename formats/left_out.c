@@ -34,7 +34,7 @@ static void count(struct search *s, bool lost, const char *name,
 		if (!strcmp(s->kind, "array") && ends_with(name, ".npy"))
 			n -= 4;
 		snprintf(s->first, sizeof(s->first), "%.*s", (int)n, name);
-		snprintf(s->why, sizeof(s->why), "%s", why);
+		snprintf(s->why, sizeof(s->why), "%s", why ? why : "");
 	}
 }
 
@@ -205,10 +205,7 @@ static enum hvqz_ret search_views(struct search *s, const struct model *m,
 		s->kind = "pickle";
 	} else {
 		for (size_t i = 0; i < x.n; i++)
-			count(s, true, x.v[i].name, x.v[i].is_twin
-				? "it shares the memory of another tensor"
-				: "it is in a storage that is not filled by "
-				  "plain tensors");
+			count(s, x.v[i].why, x.v[i].name, x.v[i].why);
 		s->l->n_all = x.n_views;
 	}
 	torch_extras_free(&x);

@@ -96,6 +96,66 @@ static enum hvqz_ret look(const struct pieces *p, const struct model *m,
 	return ret;
 }
 
+/* ---- which of them can be tensors ---- */
+
+struct own_name {
+	const char *name;
+	size_t order;		/* tensors of the table, then extras */
+};
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct own_name *x = a, *y = b;
+	int d = strcmp(x->name, y->name);
+
+	return d ? d : x->order < y->order ? -1 : x->order > y->order;
+}
+
+/* A name is there once. */
+static enum hvqz_ret check_names(const struct model *m,
+				 struct torch_extras *x, struct hvqz_err *err)
+{
+	size_t n = m->n_tensors;
+	struct own_name *v = malloc((n + x->n + 1) * sizeof(*v));
+
+	if (!v)
+		return hvqz_nomem(err, (n + x->n) * sizeof(*v), "names");
+	for (size_t i = 0; i < n; i++)
+		v[i] = (struct own_name){m->tensors[i].name, i};
+	for (size_t i = 0; i < x->n; i++)
+		if (!x->v[i].why) {
+			v[n].name = x->v[i].name;
+			v[n++].order = m->n_tensors + i;
+		}
+	qsort(v, n, sizeof(*v), compare_names);
+	for (size_t i = 0; i < n; i++)
+		if (v[i].order >= m->n_tensors &&
+		    ((i && !strcmp(v[i].name, v[i - 1].name)) || !*v[i].name))
+			x->v[v[i].order - m->n_tensors].why =
+				"it has no name of its own";
+	free(v);
+	return HVQZ_OK;
+}
+
+static void check_sizes(const struct model *m, struct torch_extras *x)
+{
+	uint64_t left = m->data_size > UINT64_MAX / TORCH_MAX_TWINS
+				? UINT64_MAX
+				: TORCH_MAX_TWINS * m->data_size;
+
+	for (size_t i = 0; i < x->n; i++) {
+		uint64_t size;
+
+		if (x->v[i].why)
+			continue;
+		size = m->tensors[x->v[i].tensor].size;
+		if (size > left)
+			x->v[i].why = "too many tensors share their memory";
+		else
+			left -= size;
+	}
+}
+
 enum hvqz_ret torch_extras_of(const struct model *m, struct torch_extras *x,
 			      struct hvqz_err *err)
 {
@@ -108,7 +168,10 @@ enum hvqz_ret torch_extras_of(const struct model *m, struct torch_extras *x,
 	for (size_t i = 0; i < p.n; i++)
 		if (p.v[i].kind >= PIECE_MEMBER)
 			TRY_OUT(add_member(&list, &p, i, err));
-	ret = look(&p, m, &list, x, err);
+	TRY_OUT(look(&p, m, &list, x, err));
+	ret = check_names(m, x, err);
+	if (ret == HVQZ_OK)
+		check_sizes(m, x);
 out:
 	members_free(&list);
 	pieces_free(&p);

@@ -340,8 +340,11 @@ static enum hvqz_ret add_extra(struct torch *t, struct view *v,
 	}
 	x = &all->v[all->n++];
 	*x = (struct torch_extra){.name = v->name, .member = v->member,
-				  .is_twin = twin, .tensor = twin ? *twin : 0,
+				  .tensor = twin ? *twin : 0,
 				  .rank = v->rank};
+	if (!twin)
+		x->why = "it is in a storage that is not filled by plain "
+			 "tensors";
 	memcpy(x->dim, v->dim, sizeof(x->dim));
 	v->name = NULL;
 	return HVQZ_OK;

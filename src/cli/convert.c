@@ -48,8 +48,8 @@ struct task {
 	struct job_report rep;
 	bool damaged;
 	bool last;		/* file: nothing will be opened after it */
-	struct scratch_file scratch;
-	struct job_scratch scratch_ops;
+	struct scratch_file scratch, twins;
+	struct job_scratch scratch_ops, twins_ops;
 };
 
 /* ---- is the input what the mode wants? ---- */
@@ -439,10 +439,13 @@ void convert_file(const struct args *args, struct sens_table *sens,
 		.progress = progress_update,
 		.stopped = signals_stopped,
 		.scratch = &t.scratch_ops,
+		.twins = &t.twins_ops,
 		.kern = args->common.kern,
 	};
 	scratch_file_open(&t.scratch);
 	t.scratch_ops = scratch_file_ops(&t.scratch);
+	scratch_file_open(&t.twins);
+	t.twins_ops = scratch_file_ops(&t.twins);
 	if (!prepare(&t)) {
 		/* told */
 	} else if (args->remove && t.in.folder) {
@@ -457,6 +460,7 @@ void convert_file(const struct args *args, struct sens_table *sens,
 	} else {
 		work_to_output(&t);
 	}
+	scratch_file_close(&t.twins);
 	scratch_file_close(&t.scratch);
 	in_close(&t.in);
 }

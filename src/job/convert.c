@@ -5,10 +5,10 @@
  * converter's business.
  */
 #include "formats/left_out.h"
-#include "job/job_internal.h"
-
 #include "formats/pieces.h"
 #include "formats/shards.h"
+#include "job/job_internal.h"
+#include "job/twins.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +25,7 @@ struct convert_job {
 	const struct writer_ops *writer;
 	void *to;		/* the writer's */
 	struct model model;
+	struct twins twins;
 	uint8_t *piece;
 };
 
@@ -43,13 +44,16 @@ enum hvqz_ret job_tell_left_out(const struct job_env *env,
 static enum hvqz_ret plan(struct convert_job *j, struct hvqz_err *err)
 {
 	enum dtype dtype = j->opt->wish ? j->opt->wish->dtype : 0;
+	const struct model *m;
 
 	if (!format_has_files(j->opt->to))
 		TRY(shards_check(&j->model, err));
+	TRY(twins_plan(&j->twins, &j->model, &j->model, j->opt->to, err));
+	m = twins_model(&j->twins, &j->model);
 	j->writer = format_converter_of(&j->model, j->opt->to, dtype);
 	if (j->writer)
-		return format_plan_converter(j->writer, j->opt->wish, &j->model,
-					     &j->model, &j->to, err);
+		return format_plan_converter(j->writer, j->opt->wish,
+					     &j->model, m, &j->to, err);
 	j->writer = format_writer(j->opt->to);
 	if (!j->writer)
 		return hvqz_fail(err, HVQZ_UNSUPPORTED,
@@ -60,7 +64,15 @@ static enum hvqz_ret plan(struct convert_job *j, struct hvqz_err *err)
 				 "--dtype changes the headers of the files in "
 				 "a %s: --to safetensors makes one file of "
 				 "the tensors", j->opt->to);
-	return j->writer->plan(&j->model, &j->to, err);
+	return j->writer->plan(m, &j->to, err);
+}
+
+static enum hvqz_ret put(struct convert_job *j, size_t n, struct hvqz_err *err)
+{
+	if (j->twins.n_more)
+		return twins_put(&j->twins, j->env->twins, j->writer, j->to,
+				 j->out, j->piece, n, err);
+	return j->writer->put(j->to, j->out, j->piece, n, err);
 }
 
 static enum hvqz_ret pass_data(struct convert_job *j, struct hvqz_err *err)
@@ -75,7 +87,7 @@ static enum hvqz_ret pass_data(struct convert_job *j, struct hvqz_err *err)
 
 			TRY(job_poll(j->env, err));
 			TRY(j->reader->next(j->from, j->piece, n, err));
-			TRY(j->writer->put(j->to, j->out, j->piece, n, err));
+			TRY(put(j, n, err));
 			left -= n;
 			if (j->env->progress)
 				j->env->progress(j->env->progress_ctx,
@@ -123,6 +135,7 @@ enum hvqz_ret job_convert(const struct job_env *env,
 		j.writer->free(j.to);
 	if (j.from)
 		j.reader->free(j.from);
+	twins_free(&j.twins);
 	free(j.piece);
 	model_free(&j.model);
 	return ret;

@@ -6,6 +6,7 @@
 #include "formats/safetensors.h"
 #include "formats/shards.h"
 #include "job/damage.h"
+#include "job/twins.h"
 #include "job/walk.h"
 #include "stream/pipeline.h"
 
@@ -25,6 +26,7 @@ struct decode_job {
 	const struct writer_ops *writer;	/* NULL when testing */
 	void *state;				/* the writer's */
 	struct model made;			/* when dtypes change */
+	struct twins twins;
 	struct sink *out;
 	struct job_report *rep;
 	struct decode_team team;
@@ -64,7 +66,10 @@ static enum hvqz_ret put(void *ctx, void *slot, struct hvqz_err *err)
 
 	if (j->opt->bad)
 		damage_put(&j->damage, u);
-	if (j->writer)
+	if (j->twins.n_more)
+		TRY(twins_put(&j->twins, j->env->twins, j->writer, j->state,
+			      j->out, u->bytes, u->len, err));
+	else if (j->writer)
 		TRY(j->writer->put(j->state, j->out, u->bytes, u->len, err));
 	j->rep->n_clamped += u->n_clamped;
 	if (u->as == u->head.tensor && !u->lost) {
@@ -83,6 +88,10 @@ static enum hvqz_ret put(void *ctx, void *slot, struct hvqz_err *err)
 static enum hvqz_ret plan_writer(struct decode_job *j, const struct model *m,
 				 bool is_converter, struct hvqz_err *err)
 {
+	if (!j->opt->writer && j->opt->to) {
+		TRY(twins_plan(&j->twins, &j->info.model, m, j->opt->to, err));
+		m = twins_model(&j->twins, m);
+	}
 	if (is_converter)
 		return format_plan_converter(j->writer, j->opt->wish,
 					     &j->info.model, m, &j->state,
@@ -264,5 +273,6 @@ enum hvqz_ret job_decode(const struct job_env *env,
 	container_reader_free(j.reader);
 	container_info_free(&j.info);
 	model_free(&j.made);
+	twins_free(&j.twins);
 	return ret;
 }

@@ -46,6 +46,7 @@ struct job_env {
 	bool (*stopped)(void *ctx);
 	void *stopped_ctx;
 	const struct job_scratch *scratch;	/* or NULL */
+	const struct job_scratch *twins;	/* another one, or NULL */
 	const struct kernels *kern;	/* or NULL: kernels_select()'s */
 };
 

@@ -149,10 +149,10 @@ assert any(a.read(n) != b.read(n) for n in a.namelist())' $f ||
 done
 
 # From one to another.
-status 2 hvqz -d --to safetensors -o pt.safetensors a.pt.hvqz
-says "'model.tied' (it shares the memory of another tensor)"
+status 0 hvqz -d --to safetensors -o pt.safetensors a.pt.hvqz
+silent
 hvqz -lv pt.safetensors | grep -q model.v || fail "--to safetensors"
-status 2 hvqz -d --to npz -o pt.npz a.pt.hvqz
+status 0 hvqz -d --to npz -o pt.npz a.pt.hvqz
 hvqz -lv pt.npz | grep -q model.v || fail "--to npz"
 status 0 hvqz --lossless -o m.hvqz "$MODEL"
 status 0 hvqz -d --to npz m.hvqz

@@ -5,7 +5,7 @@
 command -v python3 >/dev/null || exit 77
 
 cat >make.py <<'EOP'
-import io, pickle, struct, zipfile
+import io, json, pickle, struct, sys, zipfile
 def npy(descr, shape, data):
     h = "{'descr': %s, 'fortran_order': False, 'shape': %r, }" % (descr, shape)
     h += " " * (-(11 + len(h)) % 64) + "\n"
@@ -81,8 +81,35 @@ torch("part.pt", {"w": w, "part": Tensor(t, 0, (3,), (1,)), "x": {
       "conj": Tensor(u, 0, (6,), (1,), {"conj": True})}},
       _0=numbers, _1=numbers, _2=numbers)
 torch("good.pt", {"w": w}, _0=numbers)
+
+# Names that share a storage: in other shapes, one too many, one twice.
+big = Storage("FloatStorage", "0", 600000)
+z = bytes(range(256)) * 9375
+torch("tied.pt", {"a": Tensor(big, 0, (600, 1000), (1000, 1)),
+                  "b": Tensor(big, 0, (1000, 600), (1, 1000)),
+                  "s": Tensor(t, 0, (6,), (1,)),
+                  "c": Tensor(big, 0, (600000,), (1,))}, _0=z, _1=numbers)
+torch("many.pt", {"m%d" % i: w for i in range(6)}, _0=numbers)
+torch("twice.pt", {"0": w, 0: w}, _0=numbers)
+
+# The model, as a PyTorch file whose head is the embedding.
+model = open(sys.argv[1], "rb").read()
+n = struct.unpack("<Q", model[:8])[0]
+head = {k: v for k, v in json.loads(model[8:8 + n]).items() if k[0] != "_"}
+state, storages = {}, {}
+for k, v in sorted(head.items(), key=lambda x: x[1]["data_offsets"]):
+    a, b = v["data_offsets"]
+    key = "%03d" % len(state)
+    assert v["dtype"] == "F16"
+    s = v["shape"]
+    state[k] = Tensor(Storage("HalfStorage", key, (b - a) // 2), 0, tuple(s),
+                      (s[1], 1) if len(s) > 1 else (1,))
+    storages["_" + key] = model[8 + n + a:8 + n + b]
+torch("plain.pt", state, **storages)
+state["lm_head.weight"] = state["model.embed_tokens.weight"]
+torch("head.pt", state, **storages)
 EOP
-python3 make.py || fail "make.py"
+python3 make.py "$MODEL" || fail "make.py"
 
 # told FILE TEXT MORE: the way to safetensors says both, and so it does of a
 # .hvqz, which comes back silently.
@@ -110,6 +137,9 @@ told large.npz "1 of its 2 arrays is left out" \
 	"'big' (kept as bytes)"
 told part.pt "2 of its 3 tensors are left out" \
 	"the first is 'part' ("
+told many.pt "1 of its 6 tensors is left out" \
+	"'m5' (too many tensors share their memory)"
+told twice.pt "1 of its 2 tensors is left out" "'0' (it has no name of its own)"
 told mixed.zip "1 of its 2 model files is left out" \
 	"'m/model-00002-of-00002.safetensors' (compressed by the archive)"
 told more.zip "2 of its 3 model files are left out" \
@@ -137,6 +167,57 @@ status 0 hvqz --to npz --dtype f16 -fo x odd.npz
 silent
 status 0 hvqz --to tar -fo x more.zip
 silent
+
+# All names of one memory have its numbers, from files, pipes and .hvqz.
+cat >look.py <<'EOP'
+import json, struct, sys
+b = open(sys.argv[1], "rb").read()
+n = struct.unpack("<Q", b[:8])[0]
+h = {k: v for k, v in json.loads(b[8:8 + n]).items() if k[0] != "_"}
+assert list(h) == ["a", "b.T", "c", "s"], list(h)
+assert [v["shape"] for v in h.values()] == [[600, 1000], [600, 1000], [600000],
+                                            [6]]
+data = [b[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]]
+        for v in h.values()]
+assert data[0] == data[1] and len(data[0]) == int(sys.argv[2])
+if len(sys.argv) > 3:
+    assert data[0] == data[2] == bytes(range(256)) * 9375
+EOP
+look() {
+	python3 look.py "$@" || fail "not all names have the numbers"
+}
+status 0 hvqz --to safetensors tied.pt
+silent
+look tied.safetensors 2400000 exact
+hvqz --to safetensors <tied.pt | cmp -s - tied.safetensors ||
+	fail "tied.pt through a pipe"
+status 0 hvqz --lossless tied.pt
+status 0 hvqz -d --to safetensors -fo x tied.pt.hvqz
+same x tied.safetensors
+hvqz -d --to safetensors <tied.pt.hvqz | cmp -s - tied.safetensors ||
+	fail "tied.pt.hvqz through a pipe"
+status 0 hvqz --to npz tied.pt
+status 0 hvqz --to safetensors -fo x tied.npz
+look x 2400000 exact
+status 0 hvqz --to tar -fo x tied.pt
+tar xOf x model.safetensors | cmp -s - tied.safetensors || fail "tied in tar"
+status 0 hvqz --to safetensors --dtype bf16 -fo x tied.pt
+look x 1200000
+hvqz -q --quality 3 -fo tied.hvqz head.pt
+status 0 hvqz -d --to safetensors --dtype f32 -fo x tied.hvqz
+hvqz -lv x | grep -q 'lm_head.weight .*F32' || fail "no F32 head"
+
+# A GGUF needs no head that is the embedding.
+for f in plain head; do
+	mkdir $f
+	mv $f.pt $f/model.pt
+	cp "$DATA/kjv-1m/config.json" "$DATA/kjv-1m/tokenizer.json" $f
+	status 0 hvqz --to gguf -o $f.gguf $f/model.pt
+	silent
+done
+[ "$(wc -c <head.gguf)" -eq "$(wc -c <plain.gguf)" ] || fail "a needless head"
+status 0 hvqz --to safetensors -fo x head/model.pt
+hvqz -lv x | grep -q lm_head.weight || fail "no lm_head.weight"
 
 # Files beside a model, and a GGUF of words alone, are not missed.
 for f in good.npz good.pt files.zip; do
