@@ -199,10 +199,13 @@ static enum hvqz_ret search_views(struct search *s, const struct model *m,
 		if (err)
 			*err = why;
 	} else if (ret != HVQZ_OK) {
-		/* What cannot be looked at is as good as lost. */
+		/* Other than when it was read: it is too large for the head. */
 		ret = HVQZ_OK;
-		count(s, true, "data.pkl", "too large to be looked at");
-		s->kind = "pickle";
+		s->l->n = s->l->n_all = 1;
+		snprintf(s->l->msg, sizeof(s->l->msg),
+			 "its pickle cannot be looked at again (%.200s): names "
+			 "that share memory, and what is no plain tensor, are "
+			 "left out", why.msg);
 	} else {
 		for (size_t i = 0; i < x.n; i++)
 			count(s, x.v[i].why, x.v[i].name, x.v[i].why);
@@ -239,7 +242,7 @@ enum hvqz_ret left_out_find(const struct model *m, const char *to,
 		search_files(&s, !strcmp(to, "gguf"));
 		ret = HVQZ_OK;
 	}
-	if (l->n)
+	if (l->n && !*l->msg)
 		say(&s);
 out:
 	pieces_free(&p);

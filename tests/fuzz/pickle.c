@@ -4,8 +4,35 @@
  * Input: a pickle, which is read alone and as the heart of a PyTorch file with
  * two storages. Whatever it wants, there are only values or an error.
  */
+#include "formats/torch.h"
 #include "tests/corpus_pickle.h"
 #include "tests/fuzz/fuzz.h"
+
+/* What was read tells its other names again; each has a tensor, or a reason. */
+static void look_again(const struct model *m)
+{
+	struct torch_extras x = {0};
+	struct hvqz_err err = {0};
+	size_t last = 0;
+
+	FUZZ_HOLDS(torch_extras_of(m, &x, &err) == HVQZ_OK);
+	FUZZ_HOLDS(x.n_views >= x.n);
+	for (size_t i = 0; i < x.n; i++) {
+		const struct torch_extra *v = &x.v[i];
+		uint64_t n = 1;
+
+		FUZZ_HOLDS(v->name);
+		if (v->why)
+			continue;
+		FUZZ_HOLDS(v->tensor >= last && v->tensor < m->n_tensors);
+		FUZZ_HOLDS(!model_find(m, v->name));
+		for (unsigned d = 0; d < v->rank; d++)
+			n *= v->dim[d];
+		last = v->tensor;
+		FUZZ_HOLDS(n == m->tensors[last].n_elems);
+	}
+	torch_extras_free(&x);
+}
 
 static void as_file(const uint8_t *p, size_t len)
 {
@@ -19,6 +46,7 @@ static void as_file(const uint8_t *p, size_t len)
 			   HVQZ_OK);
 		FUZZ_HOLDS(back.len == b.len &&
 			   !memcmp(back.p, b.p, b.len));
+		look_again(&m);
 	} else {
 		FUZZ_HOLDS(*err.msg);
 	}

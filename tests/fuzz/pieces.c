@@ -89,16 +89,18 @@ void fuzz_seeds(void (*add)(const void *p, size_t len))
 		struct buf b = {0}, data = {0}, seed = {0};
 		struct hvqz_err err = {0};
 		struct model m = {0};
+		uint64_t size;
 		unsigned f = 0;
 
 		corpus_archives[i].build(&b);
-		if (take_all(b.p, b.len, &m, &data, &err) == HVQZ_OK &&
-		    m.n_tensors < 4 && m.tensors[0].size < 32) {
+		size = take_all(b.p, b.len, &m, &data, &err) != HVQZ_OK ? 32
+		       : m.n_tensors ? m.tensors[0].size : 0;
+		if (m.n_tensors < 4 && size < 32) {
 			while (strcmp(names[f], m.format))
 				f++;
 			buf_u8(&seed, (uint8_t)f);
 			buf_u8(&seed, (uint8_t)(m.n_tensors |
-						m.tensors[0].size << 2));
+						size << 2));
 			buf_put(&seed, m.head, m.head_len);
 			add(seed.p, seed.len);
 		}
