@@ -1,4 +1,7 @@
-/* blas_env.c - what OpenBLAS thinks, what the processor says. */
+/*
+ * blas_env.c - what OpenBLAS thinks, what the processor says; and where memory
+ * is scarce, no threads of its own.
+ */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
@@ -11,6 +14,59 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#if defined(__linux__) && defined(__ELF__) && defined(__GNUC__)
+
+#include <sys/auxv.h>
+#include <sys/resource.h>
+
+/*
+ * When it is loaded, before main(), OpenBLAS starts a thread for every core.
+ * They never have work, for ours call it one by one, but each wants a buffer,
+ * and where none can be had (ulimit -v) it asks for ever: the program hangs
+ * when it waits for them at its end. How many there are the environment says,
+ * so the program starts anew with it before OpenBLAS looks. That is the time
+ * for what an executable has in .preinit_array; a C library that does not call
+ * it leaves things as they were.
+ */
+static bool is_limited(int resource)
+{
+	struct rlimit limit;
+
+	return getrlimit(resource, &limit) == 0 &&
+	       limit.rlim_cur != RLIM_INFINITY;
+}
+
+/* The C library is not set up yet: no environment, no streams, no threads. */
+static void settle_threads(int argc, char **argv, char **envp)
+{
+	enum { MAX_VARIABLES = 4094 };
+	static char *more[MAX_VARIABLES + 2];
+	static char one[] = "OPENBLAS_NUM_THREADS=1";
+	size_t n = 0;
+
+	(void)argc;
+	for (; envp[n]; n++)
+		if (!strncmp(envp[n], one, sizeof(one) - 2)) {
+			/* Who set it meant others: our own threads are enough. */
+			envp[n] = one;
+			return;
+		}
+	if (n > MAX_VARIABLES ||
+	    !(is_limited(RLIMIT_AS) || is_limited(RLIMIT_DATA)))
+		return;
+	memcpy(more, envp, n * sizeof(*more));
+	more[n] = one;
+	/* By its own name, if that still leads here: it is what ps shows. */
+	execve((const char *)getauxval(AT_EXECFN), argv, more);
+	execve("/proc/self/exe", argv, more);
+	/* It did not work: go on as it is. */
+}
+
+__attribute__((used, section(".preinit_array")))
+static void (*const before_libraries)(int, char **, char **) = settle_threads;
+
+#endif
 
 #if defined(__x86_64__) && defined(__GNUC__)
 

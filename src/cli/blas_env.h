@@ -1,5 +1,7 @@
 /*
- * blas_env.h - making OpenBLAS know the processor it runs on.
+ * blas_env.h - making OpenBLAS know the processor it runs on. A program that
+ * calls this also keeps it from starting threads where memory is limited,
+ * before main().
  */
 #ifndef CLI_BLAS_ENV_H
 #define CLI_BLAS_ENV_H
