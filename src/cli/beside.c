@@ -89,18 +89,20 @@ static void take_name(struct beside *b, const char *path)
 		 slash ? slash + 1 : path);
 }
 
-/* The last component of the folder that path is in, or is. */
+/*
+ * The last component of the folder that path is in, or is. The file itself may
+ * be a link to elsewhere.
+ */
 static void name_folder(struct beside *b)
 {
-	char *full = realpath(b->path, NULL);
-	size_t len = strlen(b->path);
-	char *slash = full ? strrchr(full, '/') : NULL;
+	int len = folder_len(b->path);
+	char *folder = len ? strndup(b->path, (size_t)len) : strdup(".");
+	char *full = folder ? realpath(folder, NULL) : NULL;
 
-	if (slash && len && b->path[len - 1] != '/')
-		*slash = '\0';
-	if (slash)
+	if (full)
 		take_name(b, full);
 	free(full);
+	free(folder);
 }
 
 void beside_wish(struct beside *b, const char *path, const char *archive,

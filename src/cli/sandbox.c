@@ -32,12 +32,14 @@
 
 #include <linux/landlock.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -92,7 +94,7 @@ static int begin(int v)
 	return (int)create_ruleset(&r, size, 0);
 }
 
-/* Beneath the folder: these. What does not work stays denied. */
+/* Beneath the folder, or to the file: these. What does not work stays denied. */
 static void allow(int ruleset, int folder, uint64_t rights)
 {
 	struct landlock_path_beneath_attr a = {
@@ -126,16 +128,58 @@ static void allow_at(int ruleset, const char *folder, uint64_t rights)
 		close(fd);
 }
 
+/* The folder that a file is in; the caller frees. */
+static char *folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? strndup(path, (size_t)(slash + 1 - path)) : strdup(".");
+}
+
 /* The same in the folder that a file is in. */
 static void allow_beside(int ruleset, const char *path, uint64_t rights)
 {
-	const char *slash = strrchr(path, '/');
-	char *s = slash ? strndup(path, (size_t)(slash + 1 - path))
-			: strdup(".");
+	char *s = folder_of(path);
 
 	if (s)
 		allow_at(ruleset, s, rights);
 	free(s);
+}
+
+/* Can it be a configuration or a tokenizer? */
+static bool is_small(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return dot && (!strcmp(dot, ".json") || !strcmp(dot, ".jinja"));
+}
+
+/*
+ * Landlock goes by where a file is, not by the way to it, and in a cache of
+ * downloads all files are links to another folder.
+ */
+static void allow_links(int ruleset, const char *path)
+{
+	char *s = folder_of(path);
+	DIR *d = s ? opendir(s) : NULL;
+	const struct dirent *entry;
+	struct stat st;
+
+	free(s);
+	while (d && (entry = readdir(d))) {
+		int fd;
+
+		if (!is_small(entry->d_name))
+			continue;
+		fd = openat(dirfd(d), entry->d_name, O_PATH | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+			allow(ruleset, fd, FS_READ_FILE);
+		close(fd);
+	}
+	if (d)
+		closedir(d);
 }
 
 static void tell_none(int level)
@@ -156,8 +200,10 @@ void sandbox_close(int folder, const char *beside, const char *reads,
 	allow(ruleset, folder, rights);
 	if (beside)
 		allow_beside(ruleset, beside, rights);
-	if (reads)
+	if (reads) {
 		allow_beside(ruleset, reads, FS_READ_FILE);
+		allow_links(ruleset, reads);
+	}
 	enter(ruleset, v, reads ? "only files beside the input can be opened"
 				: "no file can be opened any more", level);
 }

@@ -19,8 +19,9 @@
 /*
  * From now on: no file opens. In folder (a descriptor; −1 is none) and in that
  * of the file `beside` (NULL: none) names may be made and removed; what lies in
- * the folder of the file `reads` (NULL: none) may be read. What came of it is
- * told at this level of verbosity.
+ * the folder of the file `reads` (NULL: none) may be read, and so may the JSON
+ * and templates that links in it lead to. What came of it is told at this level
+ * of verbosity.
  */
 void sandbox_close(int folder, const char *beside, const char *reads,
 		   int level);

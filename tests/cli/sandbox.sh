@@ -3,6 +3,11 @@
 # misses what it has given up.
 . "$(dirname "$0")/common.inc"
 
+# What lies in TMPDIR may be written: not here, or nothing could be missed.
+mkdir scratch
+TMPDIR=$tmp/scratch
+export TMPDIR
+
 cp "$MODEL" m.safetensors
 status 0 hvqz -vv --lossless --rm m.safetensors
 says "hvqz: sandbox: "
@@ -82,6 +87,22 @@ mv m.tar keep/
 status 0 hvqz --to tar n m.hvqz
 same m.tar keep/m.tar
 present n.tar
+
+# A cache of downloads, where all files are links to another folder.
+mkdir -p hub/blobs hub/snapshots/abc
+for f in config.json tokenizer.json model.safetensors; do
+	cp "$DATA/kjv-1m/$f" hub/blobs/blob-$f
+	ln -s ../../blobs/blob-$f hub/snapshots/abc/$f
+	mkdir -p plain/abc
+	cp "$DATA/kjv-1m/$f" plain/abc/
+done
+status 0 hvqz -vv --to gguf -o hub.gguf hub/snapshots/abc/model.safetensors
+says "sandbox: only files beside the input can be opened"
+status 0 hvqz --to gguf -o plain.gguf plain/abc/model.safetensors
+same hub.gguf plain.gguf
+status 0 hvqz --lossless hub/snapshots/abc/model.safetensors
+status 0 hvqz -d --to gguf hub/snapshots/abc/model.safetensors.hvqz
+same hub/snapshots/abc/model.gguf plain.gguf
 
 # An archive that is packed, and one that is copied from a pipe.
 gzip -k m.tar
