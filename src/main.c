@@ -18,33 +18,9 @@
 #include "cli/kept.h"
 #include "cli/list.h"
 #include "cli/message.h"
-#include "cli/sandbox.h"
-#include "cli/scratch_file.h"
+#include "cli/restrain.h"
 #include "cli/sidecars.h"
 #include "cli/signals.h"
-#include "kernels/blas.h"
-
-/*
- * Several files: what is opened along the way lies beside them. Not with -f,
- * which replaces what a link leads to, wherever that is; not with --output-dir,
- * a folder that may still have to be made.
- */
-static void restrain(const struct args *a)
-{
-	bool writes = a->mode == MODE_ENCODE || a->mode == MODE_DECODE ||
-		      a->mode == MODE_CONVERT;
-
-	/*
-	 * Rights are a thread's: those to come have their parent's, others keep
-	 * their own. An encoder has use for BLAS, which would start anew.
-	 */
-	if (a->mode != MODE_ENCODE)
-		blas_end_threads();
-	if (a->n_files > 1 && !a->force && !a->output_dir)
-		sandbox_read_only(a->files, writes ? a->n_files : 0,
-				  scratch_file_folder(),
-				  a->mode == MODE_LIST ? 3 : 2);
-}
 
 int main(int argc, char **argv)
 {

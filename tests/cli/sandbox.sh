@@ -88,6 +88,29 @@ status 0 hvqz --to tar n m.hvqz
 same m.tar keep/m.tar
 present n.tar
 
+# Several folders, named as a shell completes them, or by their indexes: what
+# is made of each lies beside it.
+mkdir -p in/x in/y
+for f in in/x in/y; do
+	cp "$MODEL" $f/model.safetensors
+	echo '{"weight_map":{"model.norm.weight":"model.safetensors"}}' \
+		>$f/model.safetensors.index.json
+done
+status 0 hvqz --lossless in/x/ in/y//
+present in/x.hvqz
+present in/y.hvqz
+rm in/*.hvqz
+status 0 hvqz --lossless in/x/model.safetensors.index.json \
+	in/y/model.safetensors.index.json
+present in/x.hvqz
+present in/y.hvqz
+rm in/*.hvqz
+(
+	cd in || exit 1
+	status 0 hvqz --lossless x/ y/model.safetensors.index.json \
+		x/model.safetensors
+) || exit 1
+
 # A cache of downloads, where all files are links to another folder.
 mkdir -p hub/blobs hub/snapshots/abc
 for f in config.json tokenizer.json model.safetensors; do
