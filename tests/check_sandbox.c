@@ -10,6 +10,7 @@
 #endif
 
 #include "cli/message.h"
+#include "cli/out_folder.h"
 #include "cli/sandbox.h"
 #include "cli/signals.h"
 #include "cli/temp_file.h"
@@ -247,6 +248,59 @@ START_TEST(the_second_signal_kills_and_removes)
 }
 END_TEST
 
+/* A folder of which one file is complete, one begun, and one not. */
+static void begin_folder(struct out_folder *f, const char *name)
+{
+	static struct in_file input = {.name = "input"};
+	static struct kept none;
+	struct members files = {0};
+	struct hvqz_err err = {0};
+	struct buf table = {0};
+
+	ck_assert_int_eq(members_add(&files, "a", 0, 4, NULL, &err), HVQZ_OK);
+	ck_assert_int_eq(members_add(&files, "b/c/d", 0, 4, NULL, &err),
+			 HVQZ_OK);
+	ck_assert_int_eq(members_add(&files, "e", 0, 4, NULL, &err), HVQZ_OK);
+	ck_assert_int_eq(folder_put_table(&table, &files, &err), HVQZ_OK);
+	ck_assert(out_folder_open(f, name, &input, OUT_NO_SYNC, &none));
+	ck_assert_int_eq(sink_write(&f->sink, table.p, table.len, &err),
+			 HVQZ_OK);
+	ck_assert_int_eq(sink_write(&f->sink, "texttex", 7, &err), HVQZ_OK);
+	buf_free(&table);
+	members_free(&files);
+}
+
+/* Whether the folder itself was there before, or not. */
+START_TEST(the_second_signal_removes_a_folders_files)
+{
+	static struct out_folder f;
+	char name[100], command[200];
+	bool there = _i;
+	int status;
+	pid_t pid;
+
+	strcpy(name, in(dir, "folder"));
+	ck_assert(!there || mkdir(name, 0700) == 0);
+	pid = fork();
+	if (!pid) {
+		signals_install();
+		begin_folder(&f, name);
+		raise(SIGTERM);
+		if (!signals_stopped(NULL) || f.n_temps != 2)
+			_exit(1);
+		raise(SIGINT);
+		_exit(2);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status));
+	ck_assert_int_eq(WTERMSIG(status), SIGINT);
+	snprintf(command, sizeof(command), "test -z \"$(ls -A %s)\"", name);
+	ck_assert_int_eq(access(name, F_OK) == 0, there);
+	ck_assert(!there || system(command) == 0);
+	ck_assert(!there || rmdir(name) == 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("sandbox");
@@ -264,6 +318,8 @@ int main(void)
 	tcase_add_test(cases, a_name_that_is_taken_stays);
 	tcase_add_test(cases, several_files_are_written_beside_them_only);
 	tcase_add_test(cases, the_second_signal_kills_and_removes);
+	tcase_add_loop_test(cases, the_second_signal_removes_a_folders_files, 0,
+			    2);
 	suite_add_tcase(s, cases);
 	srunner_run_all(sr, CK_NORMAL);
 	failed = srunner_ntests_failed(sr);

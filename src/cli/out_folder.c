@@ -23,8 +23,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TEMP_LEN = 64 };
-
 static enum hvqz_ret failed(const struct out_folder *f, const char *name,
 			    struct hvqz_err *err)
 {
@@ -65,17 +63,12 @@ static enum hvqz_ret make_folders(struct out_folder *f, const char *name,
 	for (const char *slash = strchr(name, '/'); slash;
 	     slash = strchr(slash + 1, '/')) {
 		char *path = strndup(name, (size_t)(slash - name));
-		char **more = realloc(f->folders, (f->n_folders + 1) *
-						  sizeof(*more));
 
-		if (more)
-			f->folders = more;
-		if (!path || !more) {
-			free(path);
+		if (!path)
 			return hvqz_nomem(err, strlen(name), "a path");
-		}
 		if (mkdirat(f->dir, path, 0777) == 0) {
-			f->folders[f->n_folders++] = path;
+			f->folders[f->n_folders] = path;
+			f->n_folders++;
 			continue;
 		}
 		if (errno != EEXIST) {
@@ -89,28 +82,35 @@ static enum hvqz_ret make_folders(struct out_folder *f, const char *name,
 	return HVQZ_OK;
 }
 
-/* Hidden, short, and no other file's: the number tells files apart. */
-static void temp_name(size_t i, char *to)
+/* A temporary file for file i in the folder at, or −1 with errno. */
+static int open_temp(struct out_folder *f, size_t i, int at)
 {
-	snprintf(to, TEMP_LEN, ".hvqz-%ld-%zu", (long)getpid(), i);
+	char *temp = f->temps[i];
+	int fd = -1;
+
+	errno = EEXIST;
+	for (unsigned n = 0; n < TEMP_TRIES && fd < 0 && errno == EEXIST; n++) {
+		temp_new_name(temp, temp, n);
+		fd = openat(at, temp, O_WRONLY | O_CREAT | O_EXCL |
+				      O_NOFOLLOW | O_CLOEXEC, 0600);
+	}
+	if (fd >= 0)
+		f->n_temps = i + 1;
+	return fd;
 }
 
 static enum hvqz_ret open_next(struct out_folder *f, struct hvqz_err *err)
 {
 	size_t i = f->file;
-	char temp[TEMP_LEN];
 	const char *leaf;
 	int at = open_parent(f, i, &leaf);
 
 	if (at < 0)
 		return failed(f, f->files.v[i].name, err);
-	temp_name(i, temp);
-	f->fd = openat(at, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
-				 O_CLOEXEC, 0600);
+	f->fd = open_temp(f, i, at);
 	close(at);
 	if (f->fd < 0)
 		return failed(f, f->files.v[i].name, err);
-	f->n_temps = i + 1;
 	f->left = f->files.v[i].size;
 	return HVQZ_OK;
 }
@@ -145,6 +145,23 @@ static enum hvqz_ret advance(struct out_folder *f, struct hvqz_err *err)
 			return HVQZ_OK;
 		TRY(open_next(f, err));
 	}
+	return HVQZ_OK;
+}
+
+/* Room for what undo() looks at: it must not move any more. */
+static enum hvqz_ret make_room(struct out_folder *f, struct hvqz_err *err)
+{
+	size_t n = f->files.n, n_slashes = 0;
+
+	for (size_t i = 0; i < n; i++)
+		for (const char *s = f->files.v[i].name; *s; s++)
+			n_slashes += *s == '/';
+	f->temps = calloc(n + 1, sizeof(*f->temps));
+	f->folders = calloc(n_slashes + 1, sizeof(*f->folders));
+	if (!f->temps || !f->folders)
+		return hvqz_nomem(err, n * sizeof(*f->temps) +
+				       n_slashes * sizeof(*f->folders),
+				  "the names of a folder");
 	return HVQZ_OK;
 }
 
@@ -183,6 +200,7 @@ static enum hvqz_ret take_table(struct out_folder *f, const void *p, size_t n,
 	TRY(ret);
 	f->has_table = true;
 	TRY(kept_room(f->kept, f->files.n, err));
+	TRY(make_room(f, err));
 	for (size_t i = 0; i < f->files.n; i++) {
 		const char *name = f->files.v[i].name;
 
@@ -264,6 +282,32 @@ bool out_folder_make(const char *path, const char *about, unsigned flags,
 	return false;
 }
 
+/*
+ * Take away what was made: names, temporaries, folders. Also in a signal
+ * handler, so it calls nothing but the system.
+ */
+static void undo(void *ctx)
+{
+	struct out_folder *f = ctx;
+
+	for (size_t i = 0; i < f->n_temps; i++) {
+		const char *leaf;
+		int at = open_parent(f, i, &leaf);
+
+		if (at < 0)
+			continue;
+		if (i < f->n_named && !(f->flags & OUT_FORCE))
+			unlinkat(at, leaf, 0);
+		else
+			unlinkat(at, f->temps[i], 0);
+		close(at);
+	}
+	for (size_t i = f->n_folders; i-- > 0;)
+		unlinkat(f->dir, f->folders[i], AT_REMOVEDIR);
+	if (f->made)
+		rmdir(f->path);
+}
+
 bool out_folder_open(struct out_folder *f, const char *path,
 		     const struct in_file *in, unsigned flags,
 		     struct kept *kept)
@@ -284,11 +328,13 @@ bool out_folder_open(struct out_folder *f, const char *path,
 		return false;
 	}
 	sink_init(&f->sink, &ops, f);
+	signals_undo(undo, f);
 	return true;
 }
 
 static void release(struct out_folder *f)
 {
+	signals_undo(NULL, NULL);
 	if (f->fd >= 0)
 		close(f->fd);
 	close(f->dir);
@@ -296,41 +342,17 @@ static void release(struct out_folder *f)
 	for (size_t i = 0; i < f->n_folders; i++)
 		free(f->folders[i]);
 	free(f->folders);
-}
-
-/* Take away what was made: names from the first `named` files, temporaries. */
-static void undo(struct out_folder *f, size_t named)
-{
-	for (size_t i = 0; i < f->n_temps; i++) {
-		char temp[TEMP_LEN];
-		const char *leaf;
-		int at = open_parent(f, i, &leaf);
-
-		if (at < 0)
-			continue;
-		temp_name(i, temp);
-		if (i < named && !(f->flags & OUT_FORCE))
-			unlinkat(at, leaf, 0);
-		else
-			unlinkat(at, temp, 0);
-		close(at);
-	}
-	for (size_t i = f->n_folders; i-- > 0;)
-		unlinkat(f->dir, f->folders[i], AT_REMOVEDIR);
-	if (f->made)
-		rmdir(f->path);
+	free(f->temps);
 }
 
 static bool give_name(const struct out_folder *f, size_t i)
 {
-	char temp[TEMP_LEN];
-	const char *leaf;
+	const char *leaf, *temp = f->temps[i];
 	int at = open_parent(f, i, &leaf), saved;
 	bool good;
 
 	if (at < 0)
 		return false;
-	temp_name(i, temp);
 	if (f->flags & OUT_FORCE)
 		good = renameat(at, temp, at, leaf) == 0;
 	else
@@ -400,18 +422,19 @@ static void keep(const struct out_folder *f)
 
 bool out_folder_commit(struct out_folder *f)
 {
-	size_t named = 0;
 	bool good;
 
-	while (named < f->n_temps && give_name(f, named))
-		named++;
-	good = named == f->files.n && f->has_table;
+	while (f->n_named < f->n_temps && give_name(f, f->n_named))
+		f->n_named++;
+	good = f->n_named == f->files.n && f->has_table;
 	if (!good) {
 		message_error(f->about, "cannot write %s/%s: %s", f->path,
-			      named < f->files.n ? f->files.v[named].name
-						 : "", strerror(errno));
-		undo(f, named);
+			      f->n_named < f->files.n ?
+				      f->files.v[f->n_named].name : "",
+			      strerror(errno));
+		undo(f);
 	} else {
+		signals_undo(NULL, NULL);
 		keep(f);
 		if (!(f->flags & OUT_NO_SYNC) && !sync_names(f)) {
 			message_error(f->about, "%s is complete, but may not "
@@ -426,6 +449,6 @@ bool out_folder_commit(struct out_folder *f)
 
 void out_folder_discard(struct out_folder *f)
 {
-	undo(f, 0);
+	undo(f);
 	release(f);
 }

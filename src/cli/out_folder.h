@@ -3,7 +3,8 @@
  *
  * Takes the stream of formats/folder.h apart. Every file is written under a
  * temporary name where it belongs; when all are complete and on disk they are
- * given their names. Says its own error messages.
+ * given their names. The second of two stopping signals leaves none of either.
+ * Says its own error messages.
  */
 #ifndef CLI_OUT_FOLDER_H
 #define CLI_OUT_FOLDER_H
@@ -12,6 +13,7 @@
 #include "cli/out_file.h"
 #include "formats/folder.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 struct out_folder {
@@ -27,9 +29,12 @@ struct out_folder {
 	size_t file;		/* the one being written, */
 	int fd;			/* its descriptor or -1, */
 	uint64_t left;		/* and what it still wants */
-	size_t n_temps;		/* files that have a temporary name */
+	/* For the second signal, too, the counts of what can be undone: */
+	char (*temps)[TEMP_NAME_LEN];	/* [files.n]; owned */
+	atomic_size_t n_temps;	/* files that have a temporary name, or had */
+	atomic_size_t n_named;	/* and have their own now */
 	char **folders;		/* made in it, outer ones first; owned */
-	size_t n_folders;
+	atomic_size_t n_folders;
 	struct sink sink;
 };
 

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <unistd.h>
 
@@ -24,6 +25,11 @@ static int stop_pipe[2] = {-1, -1};
 static atomic_int remove_from = -1;
 static _Atomic(const char *) remove_name;
 
+/* And what else it calls. */
+static _Atomic(void (*)(void *)) undo_call;
+static _Atomic(void *) undo_ctx;
+static atomic_bool dying;
+
 /*
  * Where the way out is long (a factorisation asks no flag), somebody who asks
  * twice is not kept waiting: what the ordinary way out removes goes here.
@@ -32,7 +38,12 @@ static void die_at_once(int sig)
 {
 	const char *name = atomic_load(&remove_name);
 	int folder = atomic_load(&remove_from);
+	void (*undo)(void *);
 
+	atomic_store(&dying, true);
+	undo = atomic_load(&undo_call);
+	if (undo)
+		undo(atomic_load(&undo_ctx));
 	if (name && folder >= 0)
 		unlinkat(folder, name, 0);
 	signal(sig, SIG_DFL);
@@ -85,6 +96,16 @@ void signals_remove(int folder, const char *name)
 	atomic_store(&remove_name, NULL);
 	atomic_store(&remove_from, folder);
 	atomic_store(&remove_name, name);
+}
+
+void signals_undo(void (*undo)(void *), void *ctx)
+{
+	atomic_store(&undo_call, (void (*)(void *))NULL);
+	/* Another thread may be calling it: then this is the end anyway. */
+	while (atomic_load(&dying))
+		pause();
+	atomic_store(&undo_ctx, ctx);
+	atomic_store(&undo_call, undo);
 }
 
 bool signals_stopped(void *ctx)

@@ -25,6 +25,13 @@ void signals_install(void);
  */
 void signals_remove(int folder, const char *name);
 
+/*
+ * The same for who has more than a name: a second signal calls undo(ctx), in
+ * which only what a signal handler may do is done. NULL: no more; ctx may go
+ * when that has returned.
+ */
+void signals_undo(void (*undo)(void *), void *ctx);
+
 /* Has one of the stopping signals come? Any thread; ctx is unused. */
 bool signals_stopped(void *ctx);
 

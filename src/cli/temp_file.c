@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TRIES = 100, PROC_LEN = 40 };
+enum { PROC_LEN = 40 };
 
 /* The folder of path, as a descriptor; *leaf is the name in it. */
 static int open_folder(const char *path, const char **leaf)
@@ -41,7 +41,7 @@ static int open_folder(const char *path, const char **leaf)
 }
 
 /* Short and fixed: target's own name may already be as long as they get. */
-static void new_name(struct temp_file *t, unsigned n)
+void temp_new_name(char name[TEMP_NAME_LEN], const void *salt, unsigned n)
 {
 	static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
 	struct timespec now;
@@ -49,12 +49,12 @@ static void new_name(struct temp_file *t, unsigned n)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	x = ((uint64_t)now.tv_nsec << 20 ^ (uint64_t)now.tv_sec ^
-	     (uint64_t)getpid() << 32 ^ (uintptr_t)t) + n;
+	     (uint64_t)getpid() << 32 ^ (uintptr_t)salt) + n;
 	x *= 0x9e3779b97f4a7c15u;
-	strcpy(t->name, ".hvqz-");
+	strcpy(name, ".hvqz-");
 	for (size_t i = 6; i < 12; i++, x <<= 5)
-		t->name[i] = digits[x >> 59];
-	t->name[12] = '\0';
+		name[i] = digits[x >> 59];
+	name[12] = '\0';
 }
 
 static void proc_name(const struct temp_file *t, char *to)
@@ -82,8 +82,8 @@ static bool open_nameless(struct temp_file *t)
 
 static bool open_named(struct temp_file *t)
 {
-	for (unsigned i = 0; i < TRIES; i++) {
-		new_name(t, i);
+	for (unsigned i = 0; i < TEMP_TRIES; i++) {
+		temp_new_name(t->name, t, i);
 		t->fd = openat(t->folder, t->name,
 			       O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		if (t->fd >= 0) {
@@ -149,8 +149,8 @@ static bool move(const struct temp_file *t)
 /* No name to any name of ours, for the moment before a rename. */
 static bool name_it(struct temp_file *t)
 {
-	for (unsigned i = 0; i < TRIES; i++) {
-		new_name(t, i);
+	for (unsigned i = 0; i < TEMP_TRIES; i++) {
+		temp_new_name(t->name, t, i);
 		signals_remove(t->folder, t->name);
 		if (link_nameless(t, t->name))
 			return true;

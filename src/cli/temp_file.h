@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-enum { TEMP_NAME_LEN = 16 };
+enum { TEMP_NAME_LEN = 16, TEMP_TRIES = 100 };
 
 struct temp_file {
 	int fd;			/* for writing; −1: not open */
@@ -18,6 +18,12 @@ struct temp_file {
 	const char *leaf;	/* the target's name in it; in the caller's */
 	char name[TEMP_NAME_LEN];	/* or "": it has none */
 };
+
+/*
+ * A name that hardly anybody has: another one for every n and salt, an address.
+ * Who finds it taken takes the next n, below TEMP_TRIES.
+ */
+void temp_new_name(char name[TEMP_NAME_LEN], const void *salt, unsigned n);
 
 /*
  * Beside target, mode 0600; target must outlive *t. False, with errno:

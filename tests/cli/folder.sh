@@ -50,6 +50,15 @@ ln -s /etc there/config.json
 status 1 hvqz -df --output-dir there m.hvqz
 says "is no file"
 
+# A temporary name that somebody's death has left: another one is taken. The
+# process keeps its number, as all first ones in a container have the same.
+mkdir left
+# shellcheck disable=SC2016 # that shell's number
+status 0 sh -c 'for i in 0 1 2 3 4 5; do : >"left/.hvqz-$$-$i"; done
+	exec "$0" -d --output-dir left m.hvqz' "$HVQZ"
+rm left/.hvqz-*
+diff -r m left || fail "the folder came back otherwise beside leavings"
+
 # A folder does not go to a pipe; as a tar it does.
 status 1 hvqz -dc m.hvqz
 says "--output-dir"
