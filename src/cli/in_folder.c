@@ -23,6 +23,7 @@ struct state {
 	ino_t ino;
 	off_t size;
 	struct timespec mtime;
+	mode_t mode;			/* may change */
 };
 
 struct in_folder {
@@ -41,7 +42,7 @@ struct in_folder {
 static struct state state_of(const struct stat *st)
 {
 	return (struct state){st->st_dev, st->st_ino, st->st_size,
-			      st->st_mtim};
+			      st->st_mtim, st->st_mode};
 }
 
 static bool same_state(const struct state *a, const struct state *b)
@@ -300,6 +301,15 @@ bool in_folder_unchanged(const struct in_folder *f)
 		return false;
 	}
 	return true;
+}
+
+mode_t in_folder_mode(const struct in_folder *f)
+{
+	mode_t mode = 0666;
+
+	for (size_t i = 0; i < f->files.n; i++)
+		mode &= f->states[i].mode | 0600;
+	return mode;
 }
 
 bool in_folder_has(const struct in_folder *f, const struct stat *st)

@@ -29,6 +29,12 @@ void in_folder_source(struct in_folder *f, struct source *src);
 /* Have all files kept their sizes and times? False: error message. */
 bool in_folder_unchanged(const struct in_folder *f);
 
+/*
+ * Who may read and write all of the files, of 0666; to their owner none of
+ * them counts.
+ */
+mode_t in_folder_mode(const struct in_folder *f);
+
 /* Is it one of the files? */
 bool in_folder_has(const struct in_folder *f, const struct stat *st);
 

@@ -5,6 +5,8 @@
 
 #include "cli/out_file.h"
 
+#include "cli/attributes.h"
+#include "cli/in_folder.h"
 #include "cli/message.h"
 #include "cli/signals.h"
 
@@ -130,31 +132,25 @@ bool out_open(struct out_file *out, const char *path,
 }
 
 /*
- * The input's permissions and times, its owner where we may. A group we cannot
- * give must not let another group read more than everybody may.
+ * The input's permissions and times, its owner where we may. Of a folder there
+ * is no one time; who may not read all of its files may not read this.
  */
 static void copy_attributes(int fd, const struct in_file *in)
 {
-	mode_t mode = 0666, mask;
 	struct timespec times[2];
 
-	if (!in || !in->path || !in->regular) {
-		mask = umask(0);
-		umask(mask);
-		if (fchmod(fd, mode & ~mask) < 0) {
+	if (!in || !in->path || !(in->regular || in->folder)) {
+		if (fchmod(fd, attributes_usual_mode()) < 0) {
 			/* It stays ours alone: safe. */
 		}
 		return;
 	}
-	mode = in->st.st_mode & 0777;
-	if (fchown(fd, in->st.st_uid, (gid_t)-1) < 0) {
-		/* Only root gives files away; the owner is then us. */
+	if (in->folder) {
+		attributes_give(fd, &in->st, in->st.st_mode &
+					     in_folder_mode(in->folder));
+		return;
 	}
-	if (fchown(fd, (uid_t)-1, in->st.st_gid) < 0)
-		mode &= ~(mode_t)070 | (mode & 07) << 3;
-	if (fchmod(fd, mode) < 0) {
-		/* As above. */
-	}
+	attributes_give(fd, &in->st, in->st.st_mode & 0777);
 	times[0] = in->st.st_atim;
 	times[1] = in->st.st_mtim;
 	if (futimens(fd, times) < 0) {

@@ -11,6 +11,7 @@
 
 #include "cli/out_folder.h"
 
+#include "cli/attributes.h"
 #include "cli/message.h"
 #include "cli/signals.h"
 #include "cli/temp_file.h"
@@ -56,6 +57,35 @@ static int open_parent(const struct out_folder *f, size_t i,
 	return at;
 }
 
+/* Has what it is made of a name, and so permissions that somebody meant? */
+static bool has_source(const struct out_folder *f)
+{
+	return f->in->path && f->in->regular;
+}
+
+/*
+ * Of a folder just made: everybody may look through it who may read the files.
+ * Otherwise the umask has decided.
+ */
+static void give_mode(const struct out_folder *f, int dir)
+{
+	if (has_source(f))
+		attributes_give(dir, &f->in->st, f->mode | 0700 |
+						 (f->mode & 0444) >> 2);
+}
+
+/* The same, of the one at path in f's. */
+static void give_mode_at(const struct out_folder *f, const char *path)
+{
+	int dir = openat(f->dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+				       O_CLOEXEC);
+
+	if (dir >= 0) {
+		give_mode(f, dir);
+		close(dir);
+	}
+}
+
 /* Make the folders on the way to name, those that are not there. */
 static enum hvqz_ret make_folders(struct out_folder *f, const char *name,
 				  struct hvqz_err *err)
@@ -69,6 +99,7 @@ static enum hvqz_ret make_folders(struct out_folder *f, const char *name,
 		if (mkdirat(f->dir, path, 0777) == 0) {
 			f->folders[f->n_folders] = path;
 			f->n_folders++;
+			give_mode_at(f, path);
 			continue;
 		}
 		if (errno != EEXIST) {
@@ -118,13 +149,13 @@ static enum hvqz_ret open_next(struct out_folder *f, struct hvqz_err *err)
 static enum hvqz_ret close_file(struct out_folder *f, struct hvqz_err *err)
 {
 	const char *name = f->files.v[f->file].name;
-	mode_t mask = umask(0);
 	int fd = f->fd;
 
-	umask(mask);
 	f->fd = -1;
 	f->file++;
-	if (fchmod(fd, 0666 & ~mask) < 0) {
+	if (has_source(f)) {
+		attributes_give(fd, &f->in->st, f->mode);
+	} else if (fchmod(fd, f->mode) < 0) {
 		/* It stays ours alone: safe. */
 	}
 	if (!(f->flags & OUT_NO_SYNC) && fsync(fd) < 0 && errno != EINVAL &&
@@ -317,6 +348,8 @@ bool out_folder_open(struct out_folder *f, const char *path,
 	*f = (struct out_folder){.path = path, .about = in->name, .in = in,
 				 .kept = kept, .flags = flags, .dir = -1,
 				 .fd = -1};
+	f->mode = has_source(f) ? in->st.st_mode & 0666
+				: attributes_usual_mode();
 	if (!out_folder_make(path, f->about, flags, &f->made))
 		return false;
 	f->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -327,6 +360,8 @@ bool out_folder_open(struct out_folder *f, const char *path,
 			rmdir(path);
 		return false;
 	}
+	if (f->made)
+		give_mode(f, f->dir);
 	sink_init(&f->sink, &ops, f);
 	signals_undo(undo, f);
 	return true;

@@ -22,6 +22,7 @@ struct out_folder {
 	const struct in_file *in;
 	struct kept *kept;
 	unsigned flags;		/* enum out_flags */
+	mode_t mode;		/* of its files */
 	int dir;
 	bool made;		/* the folder itself is ours */
 	struct members files;

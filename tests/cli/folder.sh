@@ -59,6 +59,48 @@ status 0 sh -c 'for i in 0 1 2 3 4 5; do : >"left/.hvqz-$$-$i"; done
 rm left/.hvqz-*
 diff -r m left || fail "the folder came back otherwise beside leavings"
 
+# Nobody can read what he could not read before, here or there.
+# modes WANT FILE...: each of them must have the mode.
+modes() {
+	want=$1
+	shift
+	for f; do
+		[ "$(stat -c %a "$f")" = "$want" ] ||
+			fail "$f has mode $(stat -c %a "$f"), not $want"
+	done
+}
+mkdir -p tree/m
+cp m/* tree/m
+tar cf tree.tar tree
+umask 022
+chmod 700 m
+chmod 644 m/*
+status 0 hvqz --lossless -o private.hvqz m
+modes 600 private.hvqz
+status 0 hvqz -d private.hvqz
+modes 700 private
+modes 600 private/*
+chmod 755 m
+status 0 hvqz --lossless -o public.hvqz m
+modes 644 public.hvqz
+chmod 600 m/config.json
+status 0 hvqz --lossless -o one.private.hvqz m
+modes 600 one.private.hvqz
+status 0 hvqz --to tar -o private.tar m
+modes 600 private.tar
+chmod 644 m/*
+status 0 hvqz --lossless -o tree.hvqz tree.tar
+chmod 440 tree.hvqz
+status 0 hvqz -d --output-dir deep/ tree.hvqz
+modes 750 deep deep/tree deep/tree/m
+modes 440 deep/tree/m/*
+(
+	umask 027
+	status 0 hvqz -d --output-dir umask <tree.hvqz
+) || exit 1
+modes 750 umask umask/tree/m
+modes 640 umask/tree/m/*
+
 # A folder does not go to a pipe; as a tar it does.
 status 1 hvqz -dc m.hvqz
 says "--output-dir"
