@@ -26,6 +26,14 @@ static bool take_progress(struct common_args *c, const char *arg)
 	return true;
 }
 
+/* At once: what is wrong behind -qq is not told either. */
+static bool take_verbosity(struct common_args *c, int verbosity)
+{
+	c->verbosity = verbosity;
+	message_setup(verbosity, c->no_warn_status);
+	return true;
+}
+
 static bool take(void *ctx, int code, const char *arg)
 {
 	struct common_args *c = ctx;
@@ -45,11 +53,11 @@ static bool take(void *ctx, int code, const char *arg)
 		return number_size(arg, 0, UINT64_MAX, &c->memory) ||
 		       REFUSE("-M: '%s' is not a size such as 400M", arg);
 	case 'v':
-		c->verbosity = c->verbosity < 0 ? 1 : c->verbosity + 1;
-		return true;
+		return take_verbosity(c, c->verbosity < 0 ? 1
+							  : c->verbosity + 1);
 	case 'q':
-		c->verbosity = c->verbosity > 0 ? -1 : c->verbosity - 1;
-		return true;
+		return take_verbosity(c, c->verbosity > 0 ? -1
+							  : c->verbosity - 1);
 	case 'Q':
 		return c->no_warn_status = true;
 	default:		/* OPT_PROGRESS */

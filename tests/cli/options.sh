@@ -125,6 +125,16 @@ refuse "-c and -o" -c -o x
 refuse "two outputs" -o x -o y
 refuse "2 files" -c m.safetensors
 refuse "2 files" -o x m.safetensors
+status 1 hvqz -qq --bogus
+silent
+status 1 hvqz -q --bogus
+says "unknown option"
+status 1 hvqz -qq -c -o x m.safetensors
+silent
+status 1 hvqz -qqv --bogus
+says "unknown option"
+status 1 hvqz_eval -qq --bogus
+silent
 status 1 hvqz --sidecar
 says "--sidecar needs an argument"
 status 1 hvqz -o

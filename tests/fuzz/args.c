@@ -82,8 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	int argc = 1;
 
 	FUZZ_HOLDS(words);
+	message_setup(-2, false);
 	if (!silent++) {
-		message_setup(-2, false);
 		/* -h and -V answer; the replay's own line comes last. */
 		FUZZ_HOLDS(freopen("/dev/null", "w", stdout));
 	}
