@@ -47,6 +47,11 @@ static void report_encoded(const char *file, const struct job_report *rep,
 		     snr, rate);
 }
 
+static const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 void report_done(const struct args *args, const char *file,
 		 const struct job_report *rep, double seconds)
 {
@@ -56,21 +61,24 @@ void report_done(const struct args *args, const char *file,
 	if (args->mode == MODE_ENCODE)
 		report_encoded(file, rep, rate);
 	else if (args->mode == MODE_TEST)
-		message_info(1, file, "good: %s bytes, %s chunks, %s",
+		message_info(1, file, "good: %s bytes, %s chunk%s, %s",
 			     text_number(rep->in_bytes, in),
-			     text_number(rep->n_chunks, out), rate);
+			     text_number(rep->n_chunks, out),
+			     plural(rep->n_chunks), rate);
 	else if (args->mode == MODE_EXTRACT)
-		message_info(1, file, "%s parameters, %s bytes, %s",
+		message_info(1, file, "%s parameter%s, %s bytes, %s",
 			     text_number(rep->n_params, in),
+			     plural(rep->n_params),
 			     text_number(rep->out_bytes, out), rate);
 	else
 		message_info(1, file, "%s -> %s bytes, %s",
 			     text_number(rep->in_bytes, in),
 			     text_number(rep->out_bytes, out), rate);
-	message_info(2, file, "%s tensors in %s chunks, %u threads, planned "
-		     "memory %s (at the most %s)",
-		     text_number(rep->n_tensors, in),
-		     text_number(rep->n_chunks, out), rep->n_threads,
+	message_info(2, file, "%s tensor%s in %s chunk%s, %u thread%s, "
+		     "planned memory %s (at the most %s)",
+		     text_number(rep->n_tensors, in), plural(rep->n_tensors),
+		     text_number(rep->n_chunks, out), plural(rep->n_chunks),
+		     rep->n_threads, plural(rep->n_threads),
 		     text_memory(rep->memory, rate),
 		     text_memory(rep->memory_most, most));
 }
@@ -95,13 +103,15 @@ void report_plan(const char *file, const struct job_report *rep)
 	char chunks[TEXT_LEN], memory[TEXT_LEN], masked[4200];
 
 	snprintf(masked, sizeof(masked), "%.4190s", file);
-	printf("%s: %s -> about %s bytes, %.3f bpp; %s parameters, %s tensors "
-	       "(%s lossy), %s chunks; %u threads, planned memory %s\n",
+	printf("%s: %s -> about %s bytes, %.3f bpp; %s parameter%s, "
+	       "%s tensor%s (%s lossy), %s chunk%s; %u thread%s, planned "
+	       "memory %s\n",
 	       text_mask(masked), text_number(rep->in_bytes, bytes),
 	       text_number(rep->out_bytes, about), report_bpp(rep),
-	       text_number(rep->n_params, params),
-	       text_number(rep->n_tensors, tensors),
+	       text_number(rep->n_params, params), plural(rep->n_params),
+	       text_number(rep->n_tensors, tensors), plural(rep->n_tensors),
 	       text_number(rep->n_lossy, lossy),
-	       text_number(rep->n_chunks, chunks), rep->n_threads,
+	       text_number(rep->n_chunks, chunks), plural(rep->n_chunks),
+	       rep->n_threads, plural(rep->n_threads),
 	       text_memory(rep->memory, memory));
 }

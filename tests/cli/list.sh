@@ -199,6 +199,15 @@ says "the stored bytes do not match their hash"
 cat bad.hvqz | hvqz -lvv >page 2>err && fail "-lvv of a damaged pipe"
 says "the stored bytes do not match their hash"
 
+# One of anything is one.
+status 0 hvqz -x model.norm.weight -o one.safetensors m.safetensors.hvqz
+status 0 hvqz -vv -T1 --lossless -o one.hvqz one.safetensors
+says " 1 tensor in 1 chunk, 1 thread, "
+status 0 hvqz -tv one.hvqz
+says " 1 chunk, "
+status 0 hvqz -n -T1 one.safetensors >out
+grep -q ', 1 tensor (.*), 1 chunk; 1 thread, ' out || fail "-n counts wrongly"
+
 # Not a model at all; a full disk.
 echo hello >text
 status 1 hvqz -l text

@@ -177,10 +177,10 @@ says "$limit"
 # With less memory there are fewer threads, and then smaller chunks: the same
 # for any -T, and the environment's limit leaves chunks as they are.
 status 0 hvqz -M9M -T2 -vv --lossless -c m.safetensors >b
-says " 1 threads"
+says " 1 thread,"
 same a b
 status 0 hvqz -M8200K -T2 -vv --lossless -c m.safetensors >b
-says " 1 threads"
+says " 1 thread,"
 status 0 hvqz -M8200K -T1 -vv --lossless -c m.safetensors >out
 same b out
 cmp -s a b && fail "less memory makes no smaller chunks"
@@ -191,7 +191,7 @@ says "the limit is 8.0 MiB; use smaller chunks (--chunk)"
 status 1 hvqz -M8200K --chunk 4M --lossless -c m.safetensors >out
 says "the limit is 8.0 MiB; use smaller chunks (--chunk)"
 status 0 hvqz -d -M8M -T4 -vv -c a >out
-says " 1 threads"
+says " 1 thread,"
 same out "$MODEL"
 status 0 hvqz -M64G -l a >out
 status 0 env HVQZ_MEMLIMIT=1M "$HVQZ" -M0 -d <a >out
