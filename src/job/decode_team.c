@@ -59,8 +59,9 @@ static void plan_buffers(struct decode_team *team, unsigned n,
 	team->converts = conv;
 	team->slots = least(pipeline_slots(n), info->n_chunks) *
 		      (conv > raw ? conv : raw);
-	team->buffers = team->env.memory_base +
-			job_head_memory(&info->model) +
+	team->fixed = team->env.memory_base +
+		      job_head_memory(&info->model);
+	team->buffers = team->fixed +
 			desks * (raw + conv + wide) +
 			(info->has_base ? desks * raw : 0) +
 			(keeps ? chunk_walk_memory(&team->env, info) : 0);
@@ -79,7 +80,7 @@ static void announce(struct decode_team *team)
 static enum hvqz_ret check(const struct decode_team *team,
 			   struct hvqz_err *err)
 {
-	return job_check_memory(&team->env, team->rep->memory,
+	return job_check_chunks(&team->env, team->rep->memory, team->fixed,
 				"smaller chunks when encoding (--chunk)", err);
 }
 

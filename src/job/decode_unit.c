@@ -44,6 +44,24 @@ enum hvqz_ret job_check_memory(const struct job_env *env, uint64_t need,
 			 how_to_need_less);
 }
 
+enum hvqz_ret job_check_chunks(const struct job_env *env, uint64_t need,
+			       uint64_t fixed, const char *how_to_need_less,
+			       struct hvqz_err *err)
+{
+	double n = (double)fixed / (1 << 20);
+	double m = (double)env->memory_limit;
+	bool small = env->memory_limit < 1 << 20;
+
+	if (!env->memory_limit || env->memory_limit > fixed ||
+	    need <= env->memory_limit)
+		return job_check_memory(env, need, how_to_need_less, err);
+	return hvqz_fail(err, HVQZ_USAGE,
+			 "needs more than %.*f MiB with chunks of any size, "
+			 "the limit is %.*f %s", decimals(n), n, small ? 0 : 1,
+			 small ? m : m / (1 << 20),
+			 !small ? "MiB" : m == 1 ? "byte" : "bytes");
+}
+
 enum hvqz_ret job_poll(const struct job_env *env, struct hvqz_err *err)
 {
 	if (env->stopped && env->stopped(env->stopped_ctx))

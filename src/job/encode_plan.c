@@ -102,7 +102,9 @@ enum hvqz_ret encode_plan(struct plan *plan, struct job_env *env,
 			break;
 		plan_free(plan);
 	}
-	return job_check_memory(env, rep->memory,
+	return job_check_chunks(env, rep->memory,
+				env->memory_base + pass->spooled +
+					job_head_memory(m),
 				2 * plan_factor_memory(plan, 1, 1) >
 						rep->memory ?
 				"Hessians in blocks (hvqz-sense --block)" :

@@ -25,6 +25,14 @@ static inline uint64_t job_head_memory(const struct model *m)
 	return 4 * (uint64_t)m->head_len + 512 * (uint64_t)m->n_tensors;
 }
 
+/*
+ * job_check_memory() for who works by chunks and needs that much, `fixed`, with
+ * chunks of any size.
+ */
+enum hvqz_ret job_check_chunks(const struct job_env *env, uint64_t need,
+			       uint64_t fixed, const char *how_to_need_less,
+			       struct hvqz_err *err);
+
 /* HVQZ_STOPPED when the caller wants the job to end. */
 enum hvqz_ret job_poll(const struct job_env *env, struct hvqz_err *err);
 
@@ -75,7 +83,8 @@ struct decode_team {
 	struct job_env env;	/* with as many threads as memory allows */
 	struct decode_unit *units;	/* a slot each; owned */
 	struct decode_desk *desks;	/* a worker each; owned */
-	uint64_t buffers;	/* bytes, codecs' scratch and slots aside */
+	uint64_t fixed;		/* bytes, whatever the chunks are */
+	uint64_t buffers;	/* with those, codecs' scratch and slots aside */
 	uint64_t slots;		/* bytes */
 	bool converts;		/* slots hold rows of another dtype */
 	uint64_t scratch, most;	/* of one worker: usually, at the most */

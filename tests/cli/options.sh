@@ -152,10 +152,10 @@ same a b
 
 # The memory limit: known before a byte is written, whatever comes in how.
 # Fewer threads have been tried by then.
-limit="the limit is 1.0 MiB; use smaller chunks"
+limit="MiB with chunks of any size, the limit is 1.0 MiB"
 status 1 env HVQZ_MEMLIMIT=1M "$HVQZ" --lossless -T2 m.safetensors
-says "needs "
-says "$limit (--chunk)"
+says "needs more than 7"
+says "$limit"
 absent m.safetensors.hvqz
 status 1 hvqz -M1M -T2 <m.safetensors >out
 says "hvqz: (stdin): needs "
@@ -167,11 +167,15 @@ for mode in -d "-x *" -t "-d --dtype f32"; do
 	# shellcheck disable=SC2086
 	status 1 hvqz $mode -M1M -T2 <a >out
 	set +f
-	says "$limit when encoding"
+	says "$limit"
 	[ ! -s out ] || fail "output in spite of the memory limit"
 done
-status 1 hvqz -M1K -T1 -d <a
-says "the limit is 0.001 MiB; use smaller chunks when encoding (--chunk)"
+status 1 hvqz -M1 -T1 -d -c a
+says "MiB with chunks of any size, the limit is 1 byte"
+status 1 hvqz -M1 -T1 m.safetensors
+says "MiB with chunks of any size, the limit is 1 byte"
+status 1 hvqz -M7300K -T1 -d <a
+says "the limit is 7.1 MiB; use smaller chunks when encoding (--chunk)"
 status 1 hvqz -n -M1M -T2 m.safetensors
 says "$limit"
 # With less memory there are fewer threads, and then smaller chunks: the same
