@@ -3,7 +3,8 @@
  *
  * One table names every option and the modes it means something in; what it
  * does stands in args_take.c. An option that the final mode has no use for is
- * refused instead of ignored: somebody wanted something by it.
+ * refused instead of ignored: somebody wanted something by it. Not so what
+ * other packers take in any mode, too, and scripts therefore give in any.
  */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -35,12 +36,12 @@ static const struct option_row table[] = {
 	{"decode", no_argument, 'd', IN_ALL, take_mode},
 	{"test", no_argument, 't', IN_ALL, take_mode},
 	{"list", no_argument, 'l', IN_ALL, take_mode},
-	{"extract", required_argument, 'x', IN_ALL, take_mode},
+	{"extract", required_argument, 'x', IN_X, take_mode},
 	{"json", no_argument, OPT_JSON, IN_L, take_mode},
 	{"rows", required_argument, OPT_ROWS, IN_X, take_mode},
 	{"dtype", required_argument, OPT_DTYPE, IN_D | IN_T | IN_X | IN_C,
 	 take_mode},
-	{"to", required_argument, OPT_TO, IN_ALL & ~IN_L, take_mode},
+	{"to", required_argument, OPT_TO, IN_Z | IN_D | IN_X | IN_C, take_mode},
 	{"keep-going", no_argument, OPT_KEEP_GOING, IN_D | IN_T | IN_X,
 	 take_mode},
 	{"dry-run", no_argument, 'n', IN_Z, take_mode},
@@ -184,6 +185,14 @@ static bool any_rule(const struct args *a, const char *word)
 	return false;
 }
 
+static bool has_stdin(const struct args *a)
+{
+	for (size_t i = 0; i < a->n_files; i++)
+		if (strcmp(a->files[i], "-") == 0)
+			return true;
+	return false;
+}
+
 static bool check_stdin(const struct args *a)
 {
 	size_t n = 0;
@@ -277,6 +286,9 @@ static bool check(const struct parse *p, const bool *seen)
 		return REFUSE("--rm and --to %s exclude each other: what that "
 			      "format cannot hold would be lost with the source",
 			      a->decode.to);
+	if (a->remove && has_stdin(a))
+		return REFUSE("--rm is for an output beside its source, not "
+			      "for standard input");
 	if (a->remove && a->no_sync)
 		return REFUSE("--rm waits until the result is on disk, which "
 			      "--no-sync does not");

@@ -76,6 +76,14 @@ refuse "--rows: '3'" -x '*' --rows 3
 refuse "--rows has no meaning with -z" --rows 1:2
 refuse "--sidecar has no meaning with -d" -d --sidecar x
 refuse "--json has no meaning with -t" -t --json
+refuse "--extract has no meaning with -d" -x '*norm*' -d
+refuse "--extract has no meaning with -t" -x '*norm*' -t
+refuse "--to has no meaning with -t" -t --to gguf
+refuse "--to has no meaning with -l" -l --to gguf
+status 1 hvqz --rm <m.safetensors >out
+says "--rm is for an output beside its source, not for standard input"
+refuse "--rm is for an output beside its source, not for standard input" \
+	--rm -
 refuse "--rm has no meaning with -t" -t --rm
 refuse "--rm has no meaning with -l" -l --rm
 refuse "--rm" --rm -c
@@ -139,6 +147,16 @@ status 1 hvqz --sidecar
 says "--sidecar needs an argument"
 status 1 hvqz -o
 says "needs an argument"
+
+# What scripts give whatever the mode; tar -I 'hvqz -9' adds a -d.
+status 0 hvqz -9kf --no-sync -S .x --lossless m.safetensors
+status 0 hvqz -9ckf --no-sync -S .x -d m.safetensors.x >back
+same back "$MODEL"
+status 0 hvqz -9ckft --no-sync -S .x m.safetensors.x
+silent
+status 0 hvqz -9ckfl --no-sync -S .x m.safetensors.x >list
+status 0 hvqz -9ckf --no-sync -S .x -x '*norm*' m.safetensors.x >norm
+rm m.safetensors.x
 
 # The environment: nonsense is named, sense changes no byte.
 status 1 env HVQZ_THREADS=many "$HVQZ" m.safetensors
