@@ -26,10 +26,13 @@ archive("one.npz", w=good, **{"9d": npy("'<f4'", (1,) * 9, bytes(4))})
 archive("good.npz", w=good, none=npy("'<f4'", (0, 3), b""))
 archive("large.npz", w=good, big=npy("'>f8'", (1200000,), bytes(9600000)))
 with zipfile.ZipFile("mixed.zip", "w") as z:
+    z.writestr("m/config.json", "{}", zipfile.ZIP_DEFLATED)
+    z.writestr("m/model.safetensors", safetensors("a"))
+    z.writestr("m/other.safetensors", safetensors("b"), zipfile.ZIP_DEFLATED)
+with zipfile.ZipFile("listed.zip", "w") as z:
     z.writestr("m/model.safetensors.index.json", '{"weight_map":{'
                '"a":"model-00001-of-00002.safetensors",'
                '"b":"model-00002-of-00002.safetensors"}}')
-    z.writestr("m/config.json", "{}", zipfile.ZIP_DEFLATED)
     z.writestr("m/model-00001-of-00002.safetensors", safetensors("a"))
     z.writestr("m/model-00002-of-00002.safetensors", safetensors("b"),
                zipfile.ZIP_DEFLATED)
@@ -141,7 +144,11 @@ told many.pt "1 of its 6 tensors is left out" \
 	"'m5' (too many tensors share their memory)"
 told twice.pt "1 of its 2 tensors is left out" "'0' (it has no name of its own)"
 told mixed.zip "1 of its 2 model files is left out" \
-	"'m/model-00002-of-00002.safetensors' (compressed by the archive)"
+	"'m/other.safetensors' (compressed by the archive)"
+# What an index lists must be there.
+status 1 hvqz --to safetensors -o x listed.zip
+says "'b': is in none of the files that m/model.safetensors.index.json lists"
+absent x
 told more.zip "2 of its 3 model files are left out" \
 	"'pytorch_model.bin' (not read, but kept as it is)"
 
