@@ -28,6 +28,12 @@ enum {
 	MAX_PREFIX = 1024,
 	MAX_KEY = 1024,		/* bytes of a dictionary's key */
 	MAX_NAMES = 64 << 20,	/* bytes of all names together */
+	/*
+	 * Names of tensors, besides one for so many bytes of the pickle: a
+	 * dictionary in a dictionary, twice each time, makes millions of few.
+	 */
+	MANY_VIEWS = 1 << 16,
+	BYTES_PER_VIEW = 16,
 };
 
 #define ALONE "tensor"
@@ -54,7 +60,7 @@ struct torch {
 	struct named *by_name;	/* [list->n] */
 	char prefix[MAX_PREFIX];
 	struct view *views;
-	size_t n_views;
+	size_t n_views, most_views;
 	struct buf path;
 	size_t n_nameless;	/* keys on the way that no name can have */
 	uint64_t visits;
@@ -168,6 +174,10 @@ static enum hvqz_ret name_view(struct torch *t, struct view *x, bool turned,
 static enum hvqz_ret add_view(struct torch *t, struct view *x, bool turned,
 			      bool odd, struct hvqz_err *err)
 {
+	if (t->n_views == t->most_views)
+		return hvqz_fail(err, HVQZ_UNSUPPORTED, "a PyTorch file with "
+				 "over %zu names for tensors, too many for "
+				 "its pickle", t->most_views);
 	if (!(t->n_views & (t->n_views - 1))) {
 		size_t n = t->n_views ? 2 * t->n_views : 1;
 		struct view *more = realloc(t->views, n * sizeof(*more));
@@ -477,6 +487,7 @@ static enum hvqz_ret read_views(struct torch *t, struct source *src,
 	TRY(check_order(t, src, start, err));
 	TRY(load(src, start, pkl, PICKLE_MAX, &p, err));
 	TRY_OUT(pickle_parse(p, (size_t)pkl->size, &t->k, err));
+	t->most_views = MANY_VIEWS + (size_t)pkl->size / BYTES_PER_VIEW;
 	TRY_OUT(walk(t, t->k.root, 0, err));
 	if (t->extras)
 		t->extras->n_views = t->n_views;

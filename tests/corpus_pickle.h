@@ -19,6 +19,8 @@
 	"ctorch._utils\n_rebuild_tensor_v2\n" "(" storage "K" first     \
 	shape strides "\x89" "ccollections\nOrderedDict\n)R" "tR"
 #define KEY(name) "X\1\0\0\0" name
+/* A dictionary of what is remembered as `of`, twice; remembered as `as`. */
+#define TWICE(of, as) "}(" KEY("a") "h" of KEY("b") "h" of "uq" as
 #define SHAPE2(a, b) "K" a "K" b "\x86"
 /* {'w': a 2 × 3 tensor of storage 0} */
 #define W TENSOR(STORAGE("FloatStorage", "0", "\6"), "\0",              \
@@ -154,6 +156,17 @@ static const struct pickle_case {
 	{"protocol 9", P("\x80\x09N."), HVQZ_DAMAGED, "protocol", 0},
 	{"a circle", P("\x80\2}q\1" KEY("w") "h\1s."), HVQZ_UNSUPPORTED,
 	 "circles", 0},
+	{"a name for each way to it",
+	 P("\x80\2("
+	   TENSOR(STORAGE("FloatStorage", "0", "\6"), "\0", "K\6\x85",
+		  "K\1\x85") "q\1"
+	   TWICE("\1", "\2") TWICE("\2", "\3") TWICE("\3", "\4")
+	   TWICE("\4", "\5") TWICE("\5", "\6") TWICE("\6", "\7")
+	   TWICE("\7", "\10") TWICE("\10", "\11") TWICE("\11", "\12")
+	   TWICE("\12", "\13") TWICE("\13", "\14") TWICE("\14", "\15")
+	   TWICE("\15", "\16") TWICE("\16", "\17") TWICE("\17", "\20")
+	   TWICE("\20", "\21") "l."), HVQZ_UNSUPPORTED,
+	 "names for tensors, too many for its pickle", 0},
 	{"storage too long",
 	 P("\x80\2}" KEY("w")
 	   TENSOR(STORAGE("FloatStorage", "0", "\7"), "\0", "K\7\x85",
