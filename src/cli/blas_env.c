@@ -46,6 +46,13 @@ static void settle_threads(int argc, char **argv, char **envp)
 	size_t n = 0;
 
 	(void)argc;
+	/*
+	 * Who starts us with rights that he has not could put another program
+	 * in our place; and where the loader was called by name, it is what
+	 * would be started.
+	 */
+	if (getauxval(AT_SECURE) || !getauxval(AT_BASE))
+		return;
 	for (; envp[n]; n++)
 		if (!strncmp(envp[n], one, sizeof(one) - 2)) {
 			/* Who set it meant others: our own threads are enough. */

@@ -69,9 +69,16 @@ static bool has_source(const struct out_folder *f)
  */
 static void give_mode(const struct out_folder *f, int dir)
 {
-	if (has_source(f))
-		attributes_give(dir, &f->in->st, f->mode | 0700 |
-						 (f->mode & 0444) >> 2);
+	mode_t mode = f->mode | 0700 | (f->mode & 0444) >> 2;
+	struct stat st;
+
+	if (!has_source(f) || fstat(dir, &st) < 0)
+		return;
+	/* Where a folder gives its group to what is in it, that stays so. */
+	if (st.st_mode & S_ISGID)
+		fchmod(dir, mode | S_ISGID);
+	else
+		attributes_give(dir, &f->in->st, mode);
 }
 
 /* The same, of the one at path in f's. */
@@ -86,6 +93,33 @@ static void give_mode_at(const struct out_folder *f, const char *path)
 	}
 }
 
+/*
+ * Make the folder path, which the list takes over. It is on the list before it
+ * is there: a signal may come in between.
+ */
+static enum hvqz_ret make_folder(struct out_folder *f, char *path,
+				 struct hvqz_err *err)
+{
+	enum hvqz_ret ret = HVQZ_OK;
+	struct stat st;
+
+	if (fstatat(f->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		free(path);
+		return HVQZ_OK;
+	}
+	f->folders[f->n_folders] = path;
+	f->n_folders++;
+	if (mkdirat(f->dir, path, 0777) == 0) {
+		give_mode_at(f, path);
+		return HVQZ_OK;
+	}
+	if (errno != EEXIST)
+		ret = failed(f, path, err);
+	f->n_folders--;
+	free(path);
+	return ret;
+}
+
 /* Make the folders on the way to name, those that are not there. */
 static enum hvqz_ret make_folders(struct out_folder *f, const char *name,
 				  struct hvqz_err *err)
@@ -96,19 +130,7 @@ static enum hvqz_ret make_folders(struct out_folder *f, const char *name,
 
 		if (!path)
 			return hvqz_nomem(err, strlen(name), "a path");
-		if (mkdirat(f->dir, path, 0777) == 0) {
-			f->folders[f->n_folders] = path;
-			f->n_folders++;
-			give_mode_at(f, path);
-			continue;
-		}
-		if (errno != EEXIST) {
-			enum hvqz_ret ret = failed(f, path, err);
-
-			free(path);
-			return ret;
-		}
-		free(path);
+		TRY(make_folder(f, path, err));
 	}
 	return HVQZ_OK;
 }
@@ -122,11 +144,13 @@ static int open_temp(struct out_folder *f, size_t i, int at)
 	errno = EEXIST;
 	for (unsigned n = 0; n < TEMP_TRIES && fd < 0 && errno == EEXIST; n++) {
 		temp_new_name(temp, temp, n);
+		/* Before it is there, for a signal may come in between. */
+		f->n_temps = i + 1;
 		fd = openat(at, temp, O_WRONLY | O_CREAT | O_EXCL |
 				      O_NOFOLLOW | O_CLOEXEC, 0600);
 	}
-	if (fd >= 0)
-		f->n_temps = i + 1;
+	if (fd < 0)
+		f->n_temps = i;
 	return fd;
 }
 
@@ -313,9 +337,26 @@ bool out_folder_make(const char *path, const char *about, unsigned flags,
 	return false;
 }
 
+/* May what it writes take the place of files that were there before? */
+static bool replaces(const struct out_folder *f)
+{
+	return f->flags & OUT_FORCE && !f->made;
+}
+
+/* Are these names of one file? */
+static bool is_linked(int at, const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return fstatat(at, a, &x, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstatat(at, b, &y, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 /*
  * Take away what was made: names, temporaries, folders. Also in a signal
- * handler, so it calls nothing but the system.
+ * handler, so it calls nothing but the system. Between link() and the count one
+ * has both names.
  */
 static void undo(void *ctx)
 {
@@ -327,10 +368,10 @@ static void undo(void *ctx)
 
 		if (at < 0)
 			continue;
-		if (i < f->n_named && !(f->flags & OUT_FORCE))
+		if (!replaces(f) && (i < f->n_named ||
+				     is_linked(at, leaf, f->temps[i])))
 			unlinkat(at, leaf, 0);
-		else
-			unlinkat(at, f->temps[i], 0);
+		unlinkat(at, f->temps[i], 0);
 		close(at);
 	}
 	for (size_t i = f->n_folders; i-- > 0;)
@@ -380,7 +421,8 @@ static void release(struct out_folder *f)
 	free(f->temps);
 }
 
-static bool give_name(const struct out_folder *f, size_t i)
+/* File i's name; f->n_named counts it. */
+static bool give_name(struct out_folder *f, size_t i)
 {
 	const char *leaf, *temp = f->temps[i];
 	int at = open_parent(f, i, &leaf), saved;
@@ -388,11 +430,12 @@ static bool give_name(const struct out_folder *f, size_t i)
 
 	if (at < 0)
 		return false;
-	if (f->flags & OUT_FORCE)
-		good = renameat(at, temp, at, leaf) == 0;
-	else
-		good = linkat(at, temp, at, leaf, 0) == 0 &&
-		       unlinkat(at, temp, 0) == 0;
+	good = replaces(f) ? renameat(at, temp, at, leaf) == 0
+			   : linkat(at, temp, at, leaf, 0) == 0;
+	if (good)
+		f->n_named = i + 1;
+	if (good && !replaces(f))
+		good = unlinkat(at, temp, 0) == 0;
 	saved = errno;
 	close(at);
 	errno = saved;
@@ -457,11 +500,11 @@ static void keep(const struct out_folder *f)
 
 bool out_folder_commit(struct out_folder *f)
 {
-	bool good;
+	bool good = f->has_table;
 
-	while (f->n_named < f->n_temps && give_name(f, f->n_named))
-		f->n_named++;
-	good = f->n_named == f->files.n && f->has_table;
+	while (good && f->n_named < f->n_temps)
+		good = give_name(f, f->n_named);
+	good = good && f->n_named == f->files.n;
 	if (!good) {
 		message_error(f->about, "cannot write %s/%s: %s", f->path,
 			      f->n_named < f->files.n ?
