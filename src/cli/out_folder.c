@@ -323,9 +323,13 @@ static bool sync_above(const char *path)
 bool out_folder_make(const char *path, const char *about, unsigned flags,
 		     bool *made)
 {
+	struct stat st;
 	int saved;
 
-	*made = mkdir(path, 0777) == 0;
+	/* Said before it is, for a signal may come in between. */
+	*made = lstat(path, &st) < 0;
+	if (mkdir(path, 0777) < 0)
+		*made = false;
 	if ((*made || errno == EEXIST) &&
 	    (flags & OUT_NO_SYNC || sync_above(path)))
 		return true;
@@ -391,20 +395,23 @@ bool out_folder_open(struct out_folder *f, const char *path,
 				 .fd = -1};
 	f->mode = has_source(f) ? in->st.st_mode & 0666
 				: attributes_usual_mode();
-	if (!out_folder_make(path, f->about, flags, &f->made))
+	signals_undo(undo, f);
+	if (!out_folder_make(path, f->about, flags, &f->made)) {
+		signals_undo(NULL, NULL);
 		return false;
+	}
 	f->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (f->dir < 0) {
 		message_error(f->about, "cannot write the folder %s: %s", path,
 			      strerror(errno));
 		if (f->made)
 			rmdir(path);
+		signals_undo(NULL, NULL);
 		return false;
 	}
 	if (f->made)
 		give_mode(f, f->dir);
 	sink_init(&f->sink, &ops, f);
-	signals_undo(undo, f);
 	return true;
 }
 
