@@ -203,9 +203,9 @@ static enum hvqz_ret search_views(struct search *s, const struct model *m,
 		ret = HVQZ_OK;
 		s->l->n = s->l->n_all = 1;
 		snprintf(s->l->msg, sizeof(s->l->msg),
-			 "its pickle cannot be looked at again (%.200s): names "
-			 "that share memory, and what is no plain tensor, are "
-			 "left out", why.msg);
+			 "its pickle cannot be looked at again: names that "
+			 "share memory, and what is no plain tensor, would be "
+			 "left out");
 	} else {
 		for (size_t i = 0; i < x.n; i++)
 			count(s, x.v[i].why, x.v[i].name, x.v[i].why);

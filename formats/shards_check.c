@@ -46,21 +46,27 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The names of the tensors in the files it lists, sorted, to v; how many. */
+/*
+ * The names of the tensors in the files it lists, sorted, to v; how many.
+ * *packed: a listed one that is compressed, so that nobody knows; or NULL.
+ */
 static size_t names_in(const struct pieces *p, size_t root,
 		       const struct shards *s, const struct model *m,
-		       const char **v)
+		       const char **v, const char **packed)
 {
 	size_t n = 0, tensor = 0;
 	uint64_t left = 0;
 	bool listed = false;
 
+	*packed = NULL;
 	for (size_t i = 0; i < p->n; i++) {
 		const struct piece *x = &p->v[i];
 
 		if (x->name) {
 			left = x->len;
 			listed = shards_list(s, x->name + root);
+			if (listed && x->kind == PIECE_PACKED)
+				*packed = x->name;
 			continue;
 		}
 		/* Empty tensors may stand behind a member's last byte. */
@@ -76,7 +82,8 @@ static size_t names_in(const struct pieces *p, size_t root,
 }
 
 static enum hvqz_ret compare(const struct shards *s, const char **v, size_t n,
-			     const char *index, struct hvqz_err *err)
+			     const char *index, const char *packed,
+			     struct hvqz_err *err)
 {
 	size_t n_lost = 0, first = 0;
 
@@ -86,6 +93,13 @@ static enum hvqz_ret compare(const struct shards *s, const char **v, size_t n,
 				first = i;
 	if (!n_lost)
 		return HVQZ_OK;
+	if (packed)
+		return hvqz_fail_tensor(err, HVQZ_UNSUPPORTED, s->tensor[first],
+					"can only be in %.200s, which the "
+					"archive compresses: %zu of the %zu "
+					"tensors that %.100s lists cannot be "
+					"told", packed, n_lost, s->n_tensors,
+					index);
 	return hvqz_fail_tensor(err, HVQZ_DAMAGED, s->tensor[first],
 				"is in none of the files that %.200s lists: "
 				"%zu of its %zu tensors are missing", index,
@@ -96,7 +110,7 @@ enum hvqz_ret shards_check(const struct model *m, struct hvqz_err *err)
 {
 	struct shards s = {0};
 	struct buf json = {0};
-	const char **v = NULL;
+	const char **v = NULL, *packed;
 	struct pieces p = {0};
 	enum hvqz_ret ret;
 	size_t at, n;
@@ -108,14 +122,19 @@ enum hvqz_ret shards_check(const struct model *m, struct hvqz_err *err)
 	/* One that is no literal, among many files, is not looked into. */
 	if (at == p.n || pieces_file_at(&p, at, SHARDS_MAX_INDEX, &json, NULL))
 		goto out;
-	TRY_OUT(shards_parse(json.p, json.len, &s, err));
+	/* One that is not understood was no hindrance when it was read. */
+	ret = shards_parse(json.p, json.len, &s, err);
+	if (ret != HVQZ_OK) {
+		ret = ret == HVQZ_NOMEM ? ret : HVQZ_OK;
+		goto out;
+	}
 	v = malloc((m->n_tensors + 1) * sizeof(*v));
 	if (!v) {
 		ret = hvqz_nomem(err, m->n_tensors * sizeof(*v), "the names");
 		goto out;
 	}
-	n = names_in(&p, folder_len(p.v[at].name), &s, m, v);
-	ret = compare(&s, v, n, p.v[at].name, err);
+	n = names_in(&p, folder_len(p.v[at].name), &s, m, v, &packed);
+	ret = compare(&s, v, n, p.v[at].name, packed, err);
 out:
 	free(v);
 	shards_free(&s);

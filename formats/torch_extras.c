@@ -45,7 +45,8 @@ static enum hvqz_ret check_member(const struct members *list, size_t k,
 	bool good = c->n_tensors == n || !c->n_tensors;
 
 	for (size_t i = 0; good && i < c->n_tensors; i++)
-		good = c->tensors[i].size == m->tensors[tensor + i].size;
+		good = c->tensors[i].dtype == m->tensors[tensor + i].dtype &&
+		       c->tensors[i].size == m->tensors[tensor + i].size;
 	return good ? HVQZ_OK
 		    : hvqz_fail(err, HVQZ_UNSUPPORTED, "the pickle says other "
 				"tensors of '%.200s' than the table",
@@ -111,6 +112,30 @@ static int compare_names(const void *a, const void *b)
 	return d ? d : x->order < y->order ? -1 : x->order > y->order;
 }
 
+/* Is it what has that name already, once more? */
+static bool is_same(const struct model *m, const struct torch_extra *x,
+		    size_t tensor)
+{
+	const struct tensor *t = &m->tensors[tensor];
+
+	return x->tensor == tensor && x->rank == t->rank &&
+	       !memcmp(x->dim, t->dim, x->rank * sizeof(*x->dim));
+}
+
+static const char same[] = "it is there";
+
+static void drop_same(struct torch_extras *x)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < x->n; i++)
+		if (x->v[i].why == same)
+			free(x->v[i].name);
+		else
+			x->v[kept++] = x->v[i];
+	x->n = kept;
+}
+
 /* A name is there once. */
 static enum hvqz_ret check_names(const struct model *m,
 				 struct torch_extras *x, struct hvqz_err *err)
@@ -128,12 +153,21 @@ static enum hvqz_ret check_names(const struct model *m,
 			v[n++].order = m->n_tensors + i;
 		}
 	qsort(v, n, sizeof(*v), compare_names);
-	for (size_t i = 0; i < n; i++)
-		if (v[i].order >= m->n_tensors &&
-		    ((i && !strcmp(v[i].name, v[i - 1].name)) || !*v[i].name))
-			x->v[v[i].order - m->n_tensors].why =
-				"it has no name of its own";
+	for (size_t i = 0, first = 0; i < n; i++) {
+		struct torch_extra *e;
+
+		if (!i || strcmp(v[i].name, v[first].name))
+			first = i;
+		if (v[i].order < m->n_tensors ||
+		    (first == i && *v[i].name))
+			continue;
+		e = &x->v[v[i].order - m->n_tensors];
+		e->why = v[first].order < m->n_tensors &&
+			 is_same(m, e, v[first].order)
+				 ? same : "it has no name of its own";
+	}
 	free(v);
+	drop_same(x);
 	return HVQZ_OK;
 }
 

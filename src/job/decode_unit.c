@@ -94,7 +94,7 @@ static enum hvqz_ret convert(struct decode_unit *u, struct decode_desk *d,
 			     size_t n, enum dtype from, enum dtype to,
 			     struct hvqz_err *err)
 {
-	size_t len = n * (dtype_bits(to) / 8);
+	size_t out = dtype_bits(to) / 8, len = n * out, a = 0, b = n;
 	float *wide = refill(&d->wide, n * sizeof(float));
 	uint8_t *conv = refill(&d->conv, len);
 
@@ -103,7 +103,13 @@ static enum hvqz_ret convert(struct decode_unit *u, struct decode_desk *d,
 				  "converted rows");
 	/* Rows kept exactly because of a NaN or an infinity keep those. */
 	weights_widen(from, d->raw.p, n, wide);
-	u->n_clamped = weights_narrow_any(to, wide, n, conv);
+	if (u->count_b) {
+		b = (size_t)u->count_b / (dtype_bits(from) / 8);
+		a = (size_t)u->count_a / (dtype_bits(from) / 8);
+	}
+	weights_narrow_any(to, wide, a, conv);
+	u->n_clamped = weights_narrow_any(to, wide + a, b - a, conv + a * out);
+	weights_narrow_any(to, wide + b, n - b, conv + b * out);
 	return HVQZ_OK;
 }
 

@@ -146,8 +146,11 @@ static enum hvqz_ret next(void *ctx, void *slot, bool *end,
 	TRY(job_poll(j->env, err));
 	TRY(j->indexed ? next_indexed(j, u, end, err)
 		       : chunk_walk_next(&j->walk, u, end, err));
-	return *end ? HVQZ_OK
-		    : decode_team_expect(&j->team, &j->info, u, err);
+	if (*end)
+		return HVQZ_OK;
+	wanted_part(j, u->as, u->off, u->head.raw_len, &u->count_a,
+		    &u->count_b);
+	return decode_team_expect(&j->team, &j->info, u, err);
 }
 
 static enum hvqz_ret work(void *ctx, void *slot, unsigned worker,

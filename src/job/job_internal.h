@@ -58,7 +58,8 @@ struct decode_unit {
 	uint64_t off;		/* in that tensor's bytes */
 	const uint8_t *bytes;	/* the rows as they go out: in payload */
 	size_t len;
-	uint64_t n_clamped;	/* weights too large for the other dtype */
+	uint64_t n_clamped;	/* weights too large for the other dtype, */
+	uint64_t count_a, count_b;	/* among these bytes; b 0: all */
 	bool lost;		/* there is no payload for these rows, see err */
 	uint64_t n_lost;	/* rows, then: head's, or more if untouched */
 	bool bad;		/* damaged or lost, see err (going on) */

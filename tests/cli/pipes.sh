@@ -96,6 +96,8 @@ status 2 hvqz -d --dtype f16 <big.hvqz >small2
 says "became the largest number of F16"
 status 2 hvqz -x big --dtype f16 big.hvqz >small2
 says "became the largest number of F16"
+status 0 hvqz -x big --rows 1:64 --dtype f16 big.hvqz >small2
+silent
 status 0 hvqz -d <big.hvqz >large
 silent
 
