@@ -13,6 +13,7 @@
 
 #include "cli/attributes.h"
 #include "cli/message.h"
+#include "cli/out_folder_names.h"
 #include "cli/signals.h"
 #include "cli/temp_file.h"
 
@@ -24,148 +25,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum hvqz_ret failed(const struct out_folder *f, const char *name,
-			    struct hvqz_err *err)
-{
-	return hvqz_fail(err, HVQZ_IO, "cannot write %.200s/%.200s: %s",
-			 f->path, name, strerror(errno));
-}
-
-/* The folder that file i is in, opened; *leaf is its name there. -1: errno. */
-static int open_parent(const struct out_folder *f, size_t i,
-		       const char **leaf)
-{
-	const char *name = f->files.v[i].name, *slash;
-	int at = dup(f->dir), next;
-	char part[256];
-
-	while (at >= 0 && (slash = strchr(name, '/'))) {
-		if ((size_t)(slash - name) >= sizeof(part)) {
-			close(at);
-			errno = ENAMETOOLONG;
-			return -1;
-		}
-		memcpy(part, name, (size_t)(slash - name));
-		part[slash - name] = '\0';
-		next = openat(at, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
-					O_CLOEXEC);
-		close(at);
-		at = next;
-		name = slash + 1;
-	}
-	*leaf = name;
-	return at;
-}
-
-/* Has what it is made of a name, and so permissions that somebody meant? */
-static bool has_source(const struct out_folder *f)
-{
-	return f->in->path && f->in->regular;
-}
-
-/*
- * Of a folder just made: everybody may look through it who may read the files.
- * Otherwise the umask has decided.
- */
-static void give_mode(const struct out_folder *f, int dir)
-{
-	mode_t mode = f->mode | 0700 | (f->mode & 0444) >> 2;
-	struct stat st;
-
-	if (!has_source(f) || fstat(dir, &st) < 0)
-		return;
-	/* Where a folder gives its group to what is in it, that stays so. */
-	if (st.st_mode & S_ISGID)
-		fchmod(dir, mode | S_ISGID);
-	else
-		attributes_give(dir, &f->in->st, mode);
-}
-
-/* The same, of the one at path in f's. */
-static void give_mode_at(const struct out_folder *f, const char *path)
-{
-	int dir = openat(f->dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
-				       O_CLOEXEC);
-
-	if (dir >= 0) {
-		give_mode(f, dir);
-		close(dir);
-	}
-}
-
-/*
- * Make the folder path, which the list takes over. It is on the list before it
- * is there: a signal may come in between.
- */
-static enum hvqz_ret make_folder(struct out_folder *f, char *path,
-				 struct hvqz_err *err)
-{
-	enum hvqz_ret ret = HVQZ_OK;
-	struct stat st;
-
-	if (fstatat(f->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-		free(path);
-		return HVQZ_OK;
-	}
-	f->folders[f->n_folders] = path;
-	f->n_folders++;
-	if (mkdirat(f->dir, path, 0777) == 0) {
-		give_mode_at(f, path);
-		return HVQZ_OK;
-	}
-	if (errno != EEXIST)
-		ret = failed(f, path, err);
-	f->n_folders--;
-	free(path);
-	return ret;
-}
-
-/* Make the folders on the way to name, those that are not there. */
-static enum hvqz_ret make_folders(struct out_folder *f, const char *name,
-				  struct hvqz_err *err)
-{
-	for (const char *slash = strchr(name, '/'); slash;
-	     slash = strchr(slash + 1, '/')) {
-		char *path = strndup(name, (size_t)(slash - name));
-
-		if (!path)
-			return hvqz_nomem(err, strlen(name), "a path");
-		TRY(make_folder(f, path, err));
-	}
-	return HVQZ_OK;
-}
-
-/* A temporary file for file i in the folder at, or −1 with errno. */
-static int open_temp(struct out_folder *f, size_t i, int at)
-{
-	char *temp = f->temps[i];
-	int fd = -1;
-
-	errno = EEXIST;
-	for (unsigned n = 0; n < TEMP_TRIES && fd < 0 && errno == EEXIST; n++) {
-		temp_new_name(temp, temp, n);
-		/* Before it is there, for a signal may come in between. */
-		f->n_temps = i + 1;
-		fd = openat(at, temp, O_WRONLY | O_CREAT | O_EXCL |
-				      O_NOFOLLOW | O_CLOEXEC, 0600);
-	}
-	if (fd < 0)
-		f->n_temps = i;
-	return fd;
-}
-
 static enum hvqz_ret open_next(struct out_folder *f, struct hvqz_err *err)
 {
 	size_t i = f->file;
 	const char *leaf;
-	int at = open_parent(f, i, &leaf);
+	int at = out_folder_open_parent(f, i, &leaf);
 
 	if (at < 0)
-		return failed(f, f->files.v[i].name, err);
-	f->fd = open_temp(f, i, at);
+		return out_folder_failed(f, f->files.v[i].name, err);
+	f->fd = out_folder_open_temp(f, i, at);
 	close(at);
 	if (f->fd < 0)
-		return failed(f, f->files.v[i].name, err);
+		return out_folder_failed(f, f->files.v[i].name, err);
 	f->left = f->files.v[i].size;
 	return HVQZ_OK;
 }
@@ -177,7 +48,7 @@ static enum hvqz_ret close_file(struct out_folder *f, struct hvqz_err *err)
 
 	f->fd = -1;
 	f->file++;
-	if (has_source(f)) {
+	if (out_folder_has_source(f)) {
 		attributes_give(fd, &f->in->st, f->mode);
 	} else if (fchmod(fd, f->mode) < 0) {
 		/* It stays ours alone: safe. */
@@ -185,9 +56,9 @@ static enum hvqz_ret close_file(struct out_folder *f, struct hvqz_err *err)
 	if (!(f->flags & OUT_NO_SYNC) && fsync(fd) < 0 && errno != EINVAL &&
 	    errno != EROFS && errno != ENOTSUP) {
 		close(fd);
-		return failed(f, name, err);
+		return out_folder_failed(f, name, err);
 	}
-	return close(fd) < 0 ? failed(f, name, err) : HVQZ_OK;
+	return close(fd) < 0 ? out_folder_failed(f, name, err) : HVQZ_OK;
 }
 
 /* Up to the next file that wants bytes; empty ones are made on the way. */
@@ -203,7 +74,7 @@ static enum hvqz_ret advance(struct out_folder *f, struct hvqz_err *err)
 	return HVQZ_OK;
 }
 
-/* Room for what undo() looks at: it must not move any more. */
+/* Room for what out_folder_undo() looks at: it must not move any more. */
 static enum hvqz_ret make_room(struct out_folder *f, struct hvqz_err *err)
 {
 	size_t n = f->files.n, n_slashes = 0;
@@ -259,10 +130,10 @@ static enum hvqz_ret take_table(struct out_folder *f, const void *p, size_t n,
 	for (size_t i = 0; i < f->files.n; i++) {
 		const char *name = f->files.v[i].name;
 
-		TRY(make_folders(f, name, err));
+		TRY(out_folder_make_folders(f, name, err));
 		if (fstatat(f->dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 			if (errno != ENOENT)
-				return failed(f, name, err);
+				return out_folder_failed(f, name, err);
 			continue;
 		}
 		TRY(check_old(f, name, &st, err));
@@ -292,7 +163,8 @@ static enum hvqz_ret folder_write(void *ctx, const void *p, size_t n,
 		if (r < 0 && errno == EINTR)
 			continue;
 		if (r <= 0)
-			return failed(f, f->files.v[f->file].name, err);
+			return out_folder_failed(
+				f, f->files.v[f->file].name, err);
 		from += r;
 		n -= (size_t)r;
 		f->left -= (uint64_t)r;
@@ -341,49 +213,6 @@ bool out_folder_make(const char *path, const char *about, unsigned flags,
 	return false;
 }
 
-/* May what it writes take the place of files that were there before? */
-static bool replaces(const struct out_folder *f)
-{
-	return f->flags & OUT_FORCE && !f->made;
-}
-
-/* Are these names of one file? */
-static bool is_linked(int at, const char *a, const char *b)
-{
-	struct stat x, y;
-
-	return fstatat(at, a, &x, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       fstatat(at, b, &y, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
-/*
- * Take away what was made: names, temporaries, folders. Also in a signal
- * handler, so it calls nothing but the system. Between link() and the count one
- * has both names.
- */
-static void undo(void *ctx)
-{
-	struct out_folder *f = ctx;
-
-	for (size_t i = 0; i < f->n_temps; i++) {
-		const char *leaf;
-		int at = open_parent(f, i, &leaf);
-
-		if (at < 0)
-			continue;
-		if (!replaces(f) && (i < f->n_named ||
-				     is_linked(at, leaf, f->temps[i])))
-			unlinkat(at, leaf, 0);
-		unlinkat(at, f->temps[i], 0);
-		close(at);
-	}
-	for (size_t i = f->n_folders; i-- > 0;)
-		unlinkat(f->dir, f->folders[i], AT_REMOVEDIR);
-	if (f->made)
-		rmdir(f->path);
-}
-
 bool out_folder_open(struct out_folder *f, const char *path,
 		     const struct in_file *in, unsigned flags,
 		     struct kept *kept)
@@ -393,9 +222,9 @@ bool out_folder_open(struct out_folder *f, const char *path,
 	*f = (struct out_folder){.path = path, .about = in->name, .in = in,
 				 .kept = kept, .flags = flags, .dir = -1,
 				 .fd = -1};
-	f->mode = has_source(f) ? in->st.st_mode & 0666
+	f->mode = out_folder_has_source(f) ? in->st.st_mode & 0666
 				: attributes_usual_mode();
-	signals_undo(undo, f);
+	signals_undo(out_folder_undo, f);
 	if (!out_folder_make(path, f->about, flags, &f->made)) {
 		signals_undo(NULL, NULL);
 		return false;
@@ -410,7 +239,7 @@ bool out_folder_open(struct out_folder *f, const char *path,
 		return false;
 	}
 	if (f->made)
-		give_mode(f, f->dir);
+		out_folder_give_mode(f, f->dir);
 	sink_init(&f->sink, &ops, f);
 	return true;
 }
@@ -426,72 +255,6 @@ static void release(struct out_folder *f)
 		free(f->folders[i]);
 	free(f->folders);
 	free(f->temps);
-}
-
-/* File i's name; f->n_named counts it. */
-static bool give_name(struct out_folder *f, size_t i)
-{
-	const char *leaf, *temp = f->temps[i];
-	int at = open_parent(f, i, &leaf), saved;
-	bool good;
-
-	if (at < 0)
-		return false;
-	good = replaces(f) ? renameat(at, temp, at, leaf) == 0
-			   : linkat(at, temp, at, leaf, 0) == 0;
-	if (good)
-		f->n_named = i + 1;
-	if (good && !replaces(f))
-		good = unlinkat(at, temp, 0) == 0;
-	saved = errno;
-	close(at);
-	errno = saved;
-	return good;
-}
-
-/* Is file i in the same folder as the one before it? */
-static bool is_beside_last(const struct out_folder *f, size_t i)
-{
-	const char *name = f->files.v[i].name, *last, *slash, *last_slash;
-
-	if (!i)
-		return false;
-	last = f->files.v[i - 1].name;
-	slash = strrchr(name, '/');
-	last_slash = strrchr(last, '/');
-	if (!slash || !last_slash)
-		return !slash && !last_slash;
-	return slash - name == last_slash - last &&
-	       !memcmp(name, last, (size_t)(slash - name));
-}
-
-/* Close at, which may be -1, when its names are safe on disk. */
-static bool sync_and_close(int at)
-{
-	bool good = at >= 0 && temp_sync(at);
-	int saved = errno;
-
-	if (at >= 0)
-		close(at);
-	errno = saved;
-	return good;
-}
-
-/* All names in all folders to the disk. False, with errno. */
-static bool sync_names(const struct out_folder *f)
-{
-	const char *leaf;
-
-	for (size_t i = 0; i < f->files.n; i++)
-		if (!is_beside_last(f, i) &&
-		    !sync_and_close(open_parent(f, i, &leaf)))
-			return false;
-	/* Some that are new may have nothing but folders in them. */
-	for (size_t i = 0; i < f->n_folders; i++)
-		if (!sync_and_close(openat(f->dir, f->folders[i],
-					   O_RDONLY | O_DIRECTORY | O_CLOEXEC)))
-			return false;
-	return temp_sync(f->dir);
 }
 
 /* All files are there: no later output may take the place of one. */
@@ -510,18 +273,18 @@ bool out_folder_commit(struct out_folder *f)
 	bool good = f->has_table;
 
 	while (good && f->n_named < f->n_temps)
-		good = give_name(f, f->n_named);
+		good = out_folder_give_name(f, f->n_named);
 	good = good && f->n_named == f->files.n;
 	if (!good) {
 		message_error(f->about, "cannot write %s/%s: %s", f->path,
 			      f->n_named < f->files.n ?
 				      f->files.v[f->n_named].name : "",
 			      strerror(errno));
-		undo(f);
+		out_folder_undo(f);
 	} else {
 		signals_undo(NULL, NULL);
 		keep(f);
-		if (!(f->flags & OUT_NO_SYNC) && !sync_names(f)) {
+		if (!(f->flags & OUT_NO_SYNC) && !out_folder_sync_names(f)) {
 			message_error(f->about, "%s is complete, but may not "
 				      "survive a loss of power: %s", f->path,
 				      strerror(errno));
@@ -534,6 +297,6 @@ bool out_folder_commit(struct out_folder *f)
 
 void out_folder_discard(struct out_folder *f)
 {
-	undo(f);
+	out_folder_undo(f);
 	release(f);
 }
