@@ -84,12 +84,13 @@ static bool open_named(struct temp_file *t)
 {
 	for (unsigned i = 0; i < TEMP_TRIES; i++) {
 		temp_new_name(t->name, t, i);
+		/* Before it is there, for a signal may come in between. */
+		signals_remove(t->folder, t->name);
 		t->fd = openat(t->folder, t->name,
 			       O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		if (t->fd >= 0) {
-			signals_remove(t->folder, t->name);
+		if (t->fd >= 0)
 			return true;
-		}
+		signals_remove(-1, NULL);
 		if (errno != EEXIST && errno != EINTR)
 			break;
 	}
